@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* -pcidevice's argument, parsed. */
+#ifndef MOAT_DEVICE_SPEC_H
+#define MOAT_DEVICE_SPEC_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <moat/bdf.h>
+#include <moat/err.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum moat_dma_mode {
+	MOAT_DMA_IOMMU, /* every access translated; the default */
+	MOAT_DMA_NONE,	/* no fence; asked for by name */
+};
+
+#define MOAT_NAME_MAX 64
+
+struct moat_device_spec {
+	struct moat_bdf host;
+	enum moat_dma_mode dma;
+	char name[MOAT_NAME_MAX]; /* never empty after parsing */
+	bool managed;
+};
+
+/**
+ * moat_device_spec_parse() - read "host=BDF[,key=value]..."
+ *
+ * Return: 0, or -EINVAL with a sentence naming the key, value or trailing
+ * text that is wrong, or the key that is missing or given twice.
+ */
+int moat_device_spec_parse(const char *text, struct moat_device_spec *ret_spec,
+			   struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/** moat_device_spec_help() - explain the keys, one a line */
+void moat_device_spec_help(FILE *out) __attribute__((visibility("default")));
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MOAT_DEVICE_SPEC_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's PCI functions: what they are, who holds them, whether they can
+ * be assigned and why not; and taking one from its driver and giving it
+ * back.
+ */
+#ifndef MOAT_HOST_PCI_H
+#define MOAT_HOST_PCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/bdf.h>
+#include <moat/err.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct moat_host;
+
+#define MOAT_DRIVER_MAX 64
+#define MOAT_NO_GROUP	(-1)
+#define MOAT_NO_NODE	(-1)
+
+/* One PCI function, as sysfs tells it. */
+struct moat_host_pci {
+	struct moat_bdf bdf;
+	uint16_t vendor, device;
+	uint32_t class_code;	      /* 24 bits: class, subclass, prog-if */
+	bool is_bridge;		      /* header type 1 or 2 */
+	char driver[MOAT_DRIVER_MAX]; /* "" when none is bound */
+	int iommu_group;	      /* MOAT_NO_GROUP when none */
+	int numa_node;		      /* MOAT_NO_NODE when unknown */
+	char reset_method[64];	      /* sysfs reset_method; "" when none */
+	char in_use[256];	      /* why the host needs it; "" if not */
+};
+
+/**
+ * moat_host_pci_read() - look one function up
+ * @host: NULL for this machine
+ * Return: 0, or -ENODEV with a sentence.
+ */
+int moat_host_pci_read(const struct moat_host *host, struct moat_bdf bdf,
+		       struct moat_host_pci *ret_fn, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/** moat_host_pci_list() - all functions, sorted by address; caller frees */
+int moat_host_pci_list(const struct moat_host *host,
+		       struct moat_host_pci **ret_fns, size_t *ret_n,
+		       struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_host_pci_verdict() - could this function be assigned now?
+ * @same_guest: devices that go to the same guest, @fn's own among them
+ * @managed:	the caller will take it from its driver itself
+ *
+ * The group rule: every other endpoint of its IOMMU group is unused, on a
+ * VFIO driver (vfio-pci and its variants), or in @same_guest. Culprits are
+ * named. A bridge in the group is no culprit.
+ * Return: 0 (assignable), -EBUSY (a driver, the host's own use, or the
+ * group), -ENODEV (no IOMMU group), -EINVAL (a bridge); with the reason and
+ * the remedy in @err.
+ */
+int moat_host_pci_verdict(const struct moat_host *host,
+			  const struct moat_host_pci *fn,
+			  const struct moat_bdf *same_guest,
+			  size_t n_same_guest, bool managed, bool force,
+			  struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_host_pci_bind() - take a function from its driver for vfio-pci
+ *
+ * By driver_override, never new_id. What was there before is recorded under
+ * the state directory first, so that moat_host_pci_release() finds it after
+ * a crash. Already bound to a VFIO driver: nothing happens.
+ * Return: 0; on error the earlier driver is back.
+ * @ret_bound: true when this call changed the binding
+ */
+int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
+		       bool force, bool *ret_bound, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_host_pci_release() - put back the driver that bind recorded
+ * Return: 0, -ENOENT when nothing is recorded for it, -EBUSY when a living
+ * process still uses it.
+ */
+int moat_host_pci_release(const struct moat_host *host, struct moat_bdf bdf,
+			  struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/** moat_host_pci_recorded() - the functions with a record; caller frees */
+int moat_host_pci_recorded(const struct moat_host *host,
+			   struct moat_bdf **ret_bdfs, size_t *ret_n,
+			   struct moat_err *err)
+	__attribute__((visibility("default")));
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MOAT_HOST_PCI_H */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's address map. Everything that has an address has it from here.
+ *
+ *	0		RAM: boot data, then the guest's
+ *	9fc00		end of conventional memory; ACPI tables at e0000
+ *	100000		RAM, up to 3 GiB
+ *	c0000000	32-bit MMIO window of the PCI host bridge
+ *	e0000000	ECAM, 256 buses of 1 MiB
+ *	fec00000	I/O APIC
+ *	fee00000	local APICs; also where devices write MSIs, so never RAM
+ *	feffc000	KVM's identity map page and TSS, for Intel
+ *	100000000	RAM above 4 GiB, when there is more than 3 GiB
+ *	mmio64		64-bit MMIO window: the upper half of the guest's
+ *			physical address space
+ */
+#ifndef MOAT_VMM_LAYOUT_H
+#define MOAT_VMM_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/err.h>
+
+#include "common/util.h"
+
+#define LAYOUT_RAM_LOW_MAX  (3 * GiB)
+#define LAYOUT_RAM_HIGH	    (4 * GiB)
+
+#define LAYOUT_ZERO_PAGE    UINT64_C(0x7000)
+#define LAYOUT_GDT	    UINT64_C(0x6000)
+#define LAYOUT_BOOT_STACK   UINT64_C(0x8ff0)
+#define LAYOUT_PAGE_TABLES  UINT64_C(0x9000) /* up to 0x1ffff */
+#define LAYOUT_CMDLINE	    UINT64_C(0x20000)
+#define LAYOUT_CMDLINE_MAX  UINT64_C(0x10000)
+#define LAYOUT_EBDA	    UINT64_C(0x9fc00)
+#define LAYOUT_ACPI	    UINT64_C(0xe0000) /* RSDP first: the BIOS area */
+#define LAYOUT_ACPI_END	    UINT64_C(0x100000)
+#define LAYOUT_KERNEL_MIN   UINT64_C(0x100000)
+
+#define LAYOUT_MMIO32	    UINT64_C(0xc0000000)
+#define LAYOUT_MMIO32_LAST  UINT64_C(0xdfffffff)
+#define LAYOUT_ECAM	    UINT64_C(0xe0000000)
+#define LAYOUT_ECAM_LAST    UINT64_C(0xefffffff)
+#define LAYOUT_IOAPIC	    UINT64_C(0xfec00000)
+#define LAYOUT_LAPIC	    UINT64_C(0xfee00000)
+#define LAYOUT_IDENTITY_MAP UINT64_C(0xfeffc000) /* one page */
+#define LAYOUT_TSS	    UINT64_C(0xfeffd000) /* three pages */
+
+/* Ports. PCI's window leaves the legacy and platform ports alone. */
+#define LAYOUT_PORT_PM	  0x600 /* ACPI PM1 event, control, timer: 16 */
+#define LAYOUT_PORT_COM1  0x3f8
+#define LAYOUT_PORT_RTC	  0x70
+#define LAYOUT_PORT_RESET 0xcf9
+#define LAYOUT_PIO	  0x1000
+#define LAYOUT_PIO_LAST	  0xffff
+
+/* Global system interrupts. */
+#define LAYOUT_GSI_COM1	  4
+#define LAYOUT_GSI_SCI	  9
+#define LAYOUT_GSI_INTX	  16 /* INTx lines: 16 to 23 */
+#define LAYOUT_GSI_INTX_N 8
+#define LAYOUT_GSI_MSI	  24 /* KVM routes of MSIs from here on */
+
+struct layout_ram {
+	uint64_t low;  /* bytes from 0, at most 3 GiB */
+	uint64_t high; /* bytes from 4 GiB */
+};
+
+enum layout_e820 { E820_RAM = 1, E820_RESERVED = 2 };
+
+struct layout_e820_entry {
+	uint64_t start, len;
+	enum layout_e820 type;
+};
+
+#define LAYOUT_E820_MAX 16
+
+/* The whole map for one machine. */
+struct layout {
+	struct layout_ram ram;
+	uint64_t mmio64; /* 64-bit window; 0 and mmio64_last 0: none */
+	uint64_t mmio64_last;
+	struct layout_e820_entry e820[LAYOUT_E820_MAX];
+	size_t n_e820;
+};
+
+/**
+ * layout_init() - place RAM and windows
+ * @ram_bytes: multiple of 2 MiB, at least 32 MiB
+ * @phys_bits: the guest's physical address width, CPUID 0x80000008 EAX[7:0]
+ *
+ * Return: 0; -EINVAL or -E2BIG with a sentence when RAM does not fit.
+ */
+int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
+		unsigned int phys_bits, struct moat_err *err);
+
+#endif /* MOAT_VMM_LAYOUT_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* moat run's options: strings and numbers as given, nothing opened yet. */
+#ifndef MOAT_VMM_OPTIONS_H
+#define MOAT_VMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/opt.h"
+
+enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_OFF, HUGEPAGES_2M, HUGEPAGES_1G };
+
+struct run_options {
+	const char *kernel;
+	const char *initrd; /* NULL: none */
+	const char *append; /* NULL: empty */
+	uint64_t mem_bytes;
+	unsigned int smp;
+	const char *name;
+	struct opt_list pcidevice; /* raw text; the machine's init parses it */
+	int hugepages;		   /* enum hugepages */
+	const char *mem_path;	   /* NULL: memfd */
+	const char *serial;
+	const char *timeline; /* NULL: none */
+	bool no_reboot;
+	bool force;
+	bool verbose;
+};
+
+extern const struct opt_table run_option_table;
+
+#endif /* MOAT_VMM_OPTIONS_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's PCI Express hierarchy: one host bridge (00:00.0), root ports
+ * on bus 0, and what is plugged behind them or beside them. Config space is
+ * reached by ECAM and by ports CF8/CFC.
+ *
+ * Plugging happens before the vCPUs run; after that the topology is fixed,
+ * so dispatch takes no lock. Each function guards itself.
+ */
+#ifndef MOAT_VMM_PCI_HOST_H
+#define MOAT_VMM_PCI_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <moat/device.h>
+#include <moat/err.h>
+
+#include "vmm-glue/iobus.h"
+#include "vmm-glue/layout.h"
+
+/*
+ * One function's config space. @offset is 0 to 4095, @size 1, 2 or 4 and
+ * @offset a multiple of it.
+ */
+struct pci_function_ops {
+	uint32_t (*config_read)(void *opaque, uint16_t offset,
+				unsigned int size);
+	void (*config_write)(void *opaque, uint16_t offset, unsigned int size,
+			     uint32_t value);
+	/* What BAR @index asks for; the bus places it. */
+	void (*bar)(void *opaque, unsigned int index,
+		    struct moat_bar_info *ret_info);
+	/* The machine is reset: back to power-on state. NULL: nothing to do */
+	int (*reset)(void *opaque, struct moat_err *err);
+};
+
+struct pci_host;
+
+/** pci_host_create() - host bridge, ECAM and CF8/CFC on the two buses */
+int pci_host_create(const struct layout *layout, struct iobus *mmio,
+		    struct iobus *pio, struct pci_host **ret_host,
+		    struct moat_err *err);
+void pci_host_destroy(struct pci_host *host);
+
+/* Where a function has been plugged. */
+struct pci_slot {
+	uint8_t bus, dev, fn; /* as the guest sees it after assignment */
+};
+
+/**
+ * pci_host_plug() - give a function a place
+ * @pcie: true: behind a new root port; false: on bus 0
+ * Return: 0, or -ENOSPC when bus 0 has no slot left.
+ */
+int pci_host_plug(struct pci_host *host, const struct pci_function_ops *ops,
+		  void *opaque, bool pcie, struct pci_slot *ret_slot,
+		  struct moat_err *err);
+
+/**
+ * pci_host_intx_gsi() - which GSI a pin reaches, after swizzling
+ * @pin: 1 to 4. The DSDT's _PRT says the same.
+ */
+unsigned int pci_host_intx_gsi(struct pci_slot slot, unsigned int pin);
+
+/**
+ * pci_host_assign() - number buses, set bridge windows and BARs, write
+ * interrupt lines, as firmware would; leaves memory decode of endpoints off
+ *
+ * Called before the first boot and after each reset.
+ * Return: 0, -ENOSPC naming the BAR that finds no room.
+ */
+int pci_host_assign(struct pci_host *host, struct moat_err *err);
+
+/** pci_host_reset() - reset each plugged function, then assign anew */
+int pci_host_reset(struct pci_host *host, struct moat_err *err);
+
+#endif /* MOAT_VMM_PCI_HOST_H */
