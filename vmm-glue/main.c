@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* moat(1): picks the command. */
+#include <stdio.h>
+
+#include <moat/log.h>
+
+#include "common/util.h"
+#include "vmm-glue/commands.h"
+#include "vmm-glue/timeline.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *args;
+	const char *help;
+} commands[] = {
+	{ "run", cmd_run, "-kernel FILE [-pcidevice SPEC]... [options]",
+	  "start a guest with host PCI devices assigned" },
+	{ "devices", cmd_devices, "[--all] [--json] [BDF]...",
+	  "list the host's devices and whether they can be assigned" },
+	{ "bind", cmd_bind, "[--force] BDF...",
+	  "take devices from their drivers for vfio-pci" },
+	{ "release", cmd_release, "[BDF]...",
+	  "give devices back to the drivers they were taken from" },
+};
+
+static void usage(FILE *out)
+{
+	(void)fprintf(out, "usage: moat COMMAND [arguments]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(out, "  moat %s %s\n      %s\n", commands[i].name,
+			      commands[i].args, commands[i].help);
+	(void)fprintf(out, "\n'moat COMMAND --help' says more; so does "
+			   "moat(1).\n");
+}
+
+int main(int argc, char **argv)
+{
+	timeline_mark(TIMELINE_EXEC);
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_STATUS_USAGE;
+	}
+	if (is_help(argv[1])) {
+		usage(stdout);
+		return EXIT_STATUS_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("moat %s\n", MOAT_VERSION);
+		return EXIT_STATUS_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	log_err("'%s' is not a command; 'moat --help' lists them", argv[1]);
+	return EXIT_STATUS_USAGE;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* moat run's option table: the parser, --help and the man page's check. */
+#include "vmm-glue/options.h"
+
+#include "common/util.h"
+
+#define RUN(field, name, type, ...) \
+	OPT(struct run_options, field, name, type, __VA_ARGS__)
+
+static const struct opt_desc run_desc[] = {
+	RUN(kernel, "kernel", OPT_STR, .arg = "FILE", .required = true,
+	    .help = "the guest's kernel, a Linux bzImage"),
+	RUN(initrd, "initrd", OPT_STR, .arg = "FILE",
+	    .help = "its initial RAM disk"),
+	RUN(append, "append", OPT_STR, .arg = "STR", .help = "its command line"),
+	RUN(mem_bytes, "m", OPT_SIZE, .arg = "SIZE", .def = "1G",
+	    .help = "guest RAM, with suffix M or G"),
+	RUN(smp, "smp", OPT_UINT, .arg = "N", .def = "1", .min = 1, .max = 255,
+	    .help = "number of vCPUs"),
+	RUN(name, "name", OPT_STR, .arg = "STR", .def = "moat",
+	    .help = "the guest's name, for messages and thread names"),
+	RUN(pcidevice, "pcidevice", OPT_LIST, .arg = "SPEC",
+	    .help = "assign a host PCI device; 'help' explains SPEC"),
+	RUN(hugepages, "hugepages", OPT_ENUM, .choices = "auto|off|2M|1G",
+	    .def = "auto", .help = "page size of guest RAM"),
+	RUN(mem_path, "mem-path", OPT_STR, .arg = "DIR",
+	    .help = "take guest RAM from a file in DIR (hugetlbfs or tmpfs)"),
+	RUN(serial, "serial", OPT_STR, .arg = "stdio|file:PATH|pty",
+	    .def = "stdio", .help = "where COM1 goes"),
+	RUN(no_reboot, "no-reboot", OPT_FLAG,
+	    .help = "end when the guest resets, instead of booting again"),
+	RUN(force, "force", OPT_FLAG,
+	    .help = "assign a device even though the host is using it"),
+	RUN(timeline, "timeline", OPT_STR, .arg = "FILE",
+	    .help = "write when each phase of the start was reached, as JSON"),
+	RUN(verbose, "v", OPT_FLAG, .help = "say more"),
+};
+
+const struct opt_table run_option_table = {
+	.desc = run_desc,
+	.n = ARRAY_SIZE(run_desc),
+};
