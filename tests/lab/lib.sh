@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What the lab's test scripts share; sourced by them. They run in the lab
+# machine as root, under tests/lab/lab, with MOAT_BUILD naming the build
+# directory. A test passes when its script reaches its end.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=${MOAT_BUILD:?names the build directory}
+moat=$build/moat
+work=$(mktemp -d)
+# The lab's devices: see tests/lab/lab --help.
+edu=0000:00:05.0 nic=0000:00:07.0 nvme=0000:81:00.0
+export edu nic nvme
+
+on_exit() {
+	local status=$?
+
+	# A moat left behind by a failing test would hold the machine's end up.
+	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null || :
+	if [ "$status" != 0 ]; then
+		echo "FAILED with status $status: ${0##*/}"
+		for log in "$work"/*.log; do
+			[ ! -s "$log" ] || { echo "--- ${log##*/}"; tail -n 60 "$log"; }
+		done
+		echo '--- end of dmesg'
+		dmesg | tail -n 15
+	fi
+}
+trap on_exit EXIT
+
+say() { echo "* $*"; }
+fail() { echo "FAIL: $*"; exit 1; }
+
+# is WHAT GOT WANT
+is() { [ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"; }
+
+# has FILE TEXT...: each TEXT is in FILE
+has() {
+	local file=$1 text
+
+	shift
+	for text in "$@"; do
+		grep -qF -- "$text" "$file" || fail "no '$text' in ${file##*/}"
+	done
+}
+
+driver_of() {
+	local link=/sys/bus/pci/devices/$1/driver
+
+	[ ! -e "$link" ] || basename "$(readlink "$link")"
+}
+
+# The device's COMMAND register has bus mastering on?
+masters_bus() {
+	local command
+
+	command=$(od -An -tu2 -j4 -N2 "/sys/bus/pci/devices/$1/config")
+	[ $((command & 4)) != 0 ]
+}
+
+# How many faults the VT-d units have reported: exact up to ten a second,
+# where the kernel's messages are rate-limited.
+faults() {
+	awk '/dmar[0-9]/ { for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) n += $i }
+	     END { print n + 0 }' /proc/interrupts
+}
+
+# fault_logged DEVICE Read|Write ADDR REASON: the kernel said so. Addresses
+# are said by page.
+fault_logged() {
+	local bdf=${1#0000:} page
+
+	page=$(printf '0x%x' $(($3 & ~0xfff)))
+	dmesg | grep -E "DMAR: \[DMA $2 [^]]*\] Request device \[$bdf\] fault addr $page \[fault reason 0x$4\]" >/dev/null ||
+		fail "no $2 fault of $bdf at $page with reason $4 in dmesg"
+}
+
+# guest_start NAME SCRIPT [moat option]...: a guest that runs SCRIPT, with
+# COM1 in $work/NAME.log and moat's own words in $work/NAME.moat.log; its
+# process is $guest. GUEST_ADD names more files for it, as mkinitrd --add
+# wants them; GUEST_APPEND is added to its command line.
+guest_start() {
+	local name=$1 script=$2 add=()
+
+	shift 2
+	for file in ${GUEST_ADD:-}; do add+=(--add "$file"); done
+	"$here/mkinitrd" --script "$script" "${add[@]}" \
+		--add "$build/tests/lab/edu:/bin/edu" -o "$work/$name.cpio"
+	"$moat" run -kernel "$LAB_KERNEL" -initrd "$work/$name.cpio" \
+		-append "console=ttyS0 quiet panic=-1 ${GUEST_APPEND:-}" \
+		-serial "file:$work/$name.log" -no-reboot "$@" \
+		2> "$work/$name.moat.log" < /dev/null &
+	guest=$!
+}
+
+# guest NAME SCRIPT [moat option]...: as above, to its end, which must be a
+# power-off with the script's status 0.
+guest() {
+	guest_start "$@"
+	wait "$guest" || fail "moat run: status $?"
+	has "$work/$1.log" 'guest: status 0'
+}
+
+# Where a guest sees a device: its address there is said by no one, so ask by
+# ids. To be used in a guest's script, which gets it by $guest_lib.
+guest_lib='
+find_pci() {
+	for d in /sys/bus/pci/devices/*; do
+		[ "$(cat $d/vendor):$(cat $d/device)" = "$1" ] && { echo ${d##*/}; return; }
+	done
+	echo "no device $1 in this guest"; exit 1
+}
+set -e
+'
+export guest_lib
+
+# canary MIN_ADDR: a page of the host at MIN_ADDR or above; sets
+# $canary_addr and $canary_secret. canary_stands checks it at the end.
+canary() {
+	coproc CANARY { "$build/tests/lab/canary" "$1"; }
+	canary_in=${CANARY[1]} canary_pid=$CANARY_PID
+	read -r canary_addr canary_secret <&"${CANARY[0]}" ||
+		fail 'no canary page'
+}
+
+canary_stands() {
+	echo >&"$canary_in"
+	wait "$canary_pid" || fail "the canary: status $?"
+}
