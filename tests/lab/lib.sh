@@ -12,14 +12,13 @@ build=${MOAT_BUILD:?names the build directory}
 moat=$build/moat
 work=$(mktemp -d)
 # The lab's devices: see tests/lab/lab --help.
-edu=0000:00:05.0 nic=0000:00:07.0 nvme=0000:81:00.0
-export edu nic nvme
+export edu=0000:00:05.0 nic=0000:00:07.0 nvme=0000:81:00.0
 
 on_exit() {
 	local status=$?
 
 	# A moat left behind by a failing test would hold the machine's end up.
-	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null || :
+	jobs -p | xargs -r kill 2>/dev/null || :
 	if [ "$status" != 0 ]; then
 		echo "FAILED with status $status: ${0##*/}"
 		for log in "$work"/*.log; do
@@ -88,7 +87,8 @@ guest_start() {
 	shift 2
 	for file in ${GUEST_ADD:-}; do add+=(--add "$file"); done
 	"$here/mkinitrd" --script "$script" "${add[@]}" \
-		--add "$build/tests/lab/edu:/bin/edu" -o "$work/$name.cpio"
+		--add "$build/tests/lab/edu:/bin/edu" \
+		--add "$here/guest/lib.sh:/bin/lib.sh" -o "$work/$name.cpio"
 	"$moat" run -kernel "$LAB_KERNEL" -initrd "$work/$name.cpio" \
 		-append "console=ttyS0 quiet panic=-1 ${GUEST_APPEND:-}" \
 		-serial "file:$work/$name.log" -no-reboot "$@" \
@@ -104,26 +104,15 @@ guest() {
 	has "$work/$1.log" 'guest: status 0'
 }
 
-# Where a guest sees a device: its address there is said by no one, so ask by
-# ids. To be used in a guest's script, which gets it by $guest_lib.
-guest_lib='
-find_pci() {
-	for d in /sys/bus/pci/devices/*; do
-		[ "$(cat $d/vendor):$(cat $d/device)" = "$1" ] && { echo ${d##*/}; return; }
-	done
-	echo "no device $1 in this guest"; exit 1
-}
-set -e
-'
-export guest_lib
-
 # canary MIN_ADDR: a page of the host at MIN_ADDR or above; sets
 # $canary_addr and $canary_secret. canary_stands checks it at the end.
 canary() {
 	coproc CANARY { "$build/tests/lab/canary" "$1"; }
+	# shellcheck disable=SC2153 # coproc sets it
 	canary_in=${CANARY[1]} canary_pid=$CANARY_PID
 	read -r canary_addr canary_secret <&"${CANARY[0]}" ||
 		fail 'no canary page'
+	export canary_addr canary_secret
 }
 
 canary_stands() {

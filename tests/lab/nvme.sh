@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# An NVMe disk, taken from the host's driver by managed=on: the guest mounts
+# its ext4, reads a file that the host wrote and writes one that the host
+# then reads; checksums are compared on both sides, and the host has its
+# driver back.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+disk() {
+	for _ in $(seq 100); do
+		[ ! -b /dev/nvme0n1 ] || return 0
+		sleep 0.1
+	done
+	fail 'the host has no /dev/nvme0n1'
+}
+
+is 'driver at first' "$(driver_of "$nvme")" nvme
+disk
+mount -t ext4 /dev/nvme0n1 /mnt
+dd if=/dev/urandom of=/mnt/from-host bs=1M count=8 status=none
+host_sum=$(sha256sum < /mnt/from-host)
+umount /mnt
+
+cat > "$work/script" <<'END'
+. lib.sh
+mount_nvme
+echo "from-host: $(sha256sum < /mnt/from-host)"
+dd if=/dev/urandom of=/mnt/from-guest bs=1M count=8 2>/dev/null
+sync
+echo 3 > /proc/sys/vm/drop_caches
+echo "from-guest: $(sha256sum < /mnt/from-guest)"
+umount /mnt
+echo "interrupts: $(grep -c nvme0q /proc/interrupts)"
+grep nvme0q /proc/interrupts
+END
+guest nvme "$work/script" -m 512M -smp 2 -pcidevice "host=$nvme,managed=on"
+
+has "$work/nvme.log" "from-host: $host_sum"
+is 'driver afterwards' "$(driver_of "$nvme")" nvme
+disk
+mount -t ext4 -o ro /dev/nvme0n1 /mnt
+has "$work/nvme.log" "from-guest: $(sha256sum < /mnt/from-guest)"
+umount /mnt
+grep -q nvme0q "$work/nvme.log" || fail 'no NVMe interrupt in the guest'
+is 'IOMMU faults' "$(faults)" 0
+say 'NVMe: read, written, confirmed by the host, and given back'
