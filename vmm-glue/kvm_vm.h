@@ -10,6 +10,7 @@
 #define MOAT_VMM_KVM_VM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <moat/err.h>
