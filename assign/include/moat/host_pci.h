@@ -71,26 +71,88 @@ int moat_host_pci_verdict(const struct moat_host *host,
 			  struct moat_err *err)
 	__attribute__((visibility("default")));
 
+/** moat_host_pci_is_vfio() - vfio-pci, or a variant of it for one vendor? */
+bool moat_host_pci_is_vfio(const char *driver)
+	__attribute__((visibility("default")));
+
+/** moat_host_pci_group() - all functions of @bdf's IOMMU group, itself too
+ *
+ * Their in_use stays empty. The caller frees the array.
+ */
+int moat_host_pci_group(const struct moat_host *host, struct moat_bdf bdf,
+			struct moat_host_pci **ret_fns, size_t *ret_n)
+	__attribute__((visibility("default")));
+
+/* A process that has a function or its group open. */
+struct moat_host_pci_user {
+	int pid;       /* 0: some process that cannot be seen from here */
+	char comm[32]; /* its name; "" when unknown */
+};
+
+/**
+ * moat_host_pci_user() - does a process use the function through VFIO?
+ * Return: 1 and who, or 0. Sees only processes that /proc shows.
+ */
+int moat_host_pci_user(const struct moat_host *host, struct moat_bdf bdf,
+		       struct moat_host_pci_user *ret_user)
+	__attribute__((visibility("default")));
+
 /**
  * moat_host_pci_bind() - take a function from its driver for vfio-pci
+ * @force:     even if the host needs it
+ * @ret_bound: true when the caller now owes a release: this call changed
+ *	       the binding, or took over that of a process which died
+ *
+ * The calling process owns the binding and gives it back before it ends;
+ * should it die first, the record says so.
  *
  * By driver_override, never new_id. What was there before is recorded under
  * the state directory first, so that moat_host_pci_release() finds it after
- * a crash. Already bound to a VFIO driver: nothing happens.
- * Return: 0; on error the earlier driver is back.
- * @ret_bound: true when this call changed the binding
+ * a crash. Already bound to a VFIO driver: the binding stays as it is.
+ * Loads vfio-pci's module when it is missing. Blocks while the earlier
+ * driver lets go. Thread-safe; one function is worked on by one caller at a
+ * time.
+ * Return: 0; -EBUSY (the host needs it, or another process owns it),
+ * -EINVAL (a bridge), -ENODEV (no such function, or no IOMMU group), -EACCES
+ * (not root), or the kernel's answer. On error the earlier driver is back;
+ * if even that failed, the sentence says so and the record stays.
  */
 int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
 		       bool force, bool *ret_bound, struct moat_err *err)
 	__attribute__((visibility("default")));
 
 /**
+ * moat_host_pci_bind_stay() - the same, but owned by nobody
+ *
+ * It stays bound until it is released by its address: `moat bind`.
+ */
+int moat_host_pci_bind_stay(const struct moat_host *host, struct moat_bdf bdf,
+			    bool force, bool *ret_bound, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
  * moat_host_pci_release() - put back the driver that bind recorded
+ *
+ * Never waits for a process to close the device: that is -EBUSY, with the
+ * process named. One exception: while the calling process itself has the
+ * function's group open, which it must for the group's other members, the
+ * release is put off and 0 returned; it then happens with the last of them,
+ * or in moat_host_pci_release_own().
  * Return: 0, -ENOENT when nothing is recorded for it, -EBUSY when a living
- * process still uses it.
+ * process still uses it, or the kernel's answer; then the record stays.
  */
 int moat_host_pci_release(const struct moat_host *host, struct moat_bdf bdf,
 			  struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_host_pci_release_own() - give back all that this process still owns
+ *
+ * For the end of the program, when no VFIO file is open any more. Goes on
+ * after a failure. Return: 0, or the first failure.
+ */
+int moat_host_pci_release_own(const struct moat_host *host,
+			      struct moat_err *err)
 	__attribute__((visibility("default")));
 
 /** moat_host_pci_recorded() - the functions with a record; caller frees */

@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Taking a function from its driver, and giving it back.
+ *
+ *	record -> driver_override -> unbind -> bind -> (in use)
+ *	       <- driver_override <- unbind <- bind <-
+ *
+ * Both directions are one function, put_on(): it leaves the function on a
+ * given driver with a given override, from whatever state it is in. So it
+ * also continues where a killed process stopped.
+ *
+ * The invariant: while a function differs from what the host had made of
+ * it, there is a record (claim_record.h). The record is written before the
+ * first change and removed after the last one is undone, under the
+ * function's lock.
+ *
+ * driver_override, and not new_id: an id would claim every device of the
+ * same kind, now and when plugged in later.
+ * Source: Linux Documentation/ABI/testing/sysfs-bus-pci.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <moat/host_pci.h>
+#include <moat/log.h>
+
+#include "assign/claim.h"
+#include "assign/claim_record.h"
+#include "assign/host_pci_internal.h"
+#include "common/io.h"
+
+#define SETTLE_POLL_MS 10
+
+/* One function being worked on. */
+struct claim {
+	const struct claim_ops *ops;
+	const struct moat_host *host;
+	struct moat_bdf bdf;
+	char addr[MOAT_BDF_STRLEN];  /* as sysfs has it */
+	char typed[MOAT_BDF_STRLEN]; /* as people type it */
+};
+
+static void claim_init(struct claim *c, const struct claim_ops *ops,
+		       const struct moat_host *host, struct moat_bdf bdf)
+{
+	c->ops = ops;
+	c->host = host_or_this(host);
+	c->bdf = bdf;
+	(void)moat_bdf_str(bdf, c->addr);
+	(void)host_pci_short(bdf, c->typed);
+}
+
+static int write_attr(const struct claim *c, const char *path, const char *text,
+		      struct moat_err *err)
+{
+	bool denied;
+	int r;
+
+	r = c->ops->write(c->ops->opaque, path, text);
+	if (r == 0)
+		return 0;
+	denied = r == -EACCES || r == -EPERM || r == -EROFS;
+	return moat_fail(err, r, "%s: cannot write %s: %s%s", c->addr, path,
+			 strerror(-r),
+			 denied ? "; this needs root, and sysfs writable" : "");
+}
+
+/* @name: "" clears it, which sysfs wants spelt as an empty line. */
+static int set_override(const struct claim *c, const char *name,
+			struct moat_err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = host_pci_attr(c->host, c->bdf, "driver_override", path);
+	if (r < 0)
+		return moat_fail(err, r, "%s: its path is too long", c->addr);
+	return write_attr(c, path, *name ? name : "\n", err);
+}
+
+static int get_override(const struct claim *c, char ret_name[MOAT_DRIVER_MAX],
+			struct moat_err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = host_pci_attr(c->host, c->bdf, "driver_override", path);
+	if (r == 0)
+		r = moat_read_text(path, ret_name, MOAT_DRIVER_MAX);
+	if (r < 0)
+		return moat_fail(err, r, "%s: cannot read driver_override: %s",
+				 c->addr, strerror(-r));
+	if (strcmp(ret_name, "(null)") == 0) /* how the kernel prints none */
+		ret_name[0] = '\0';
+	return 0;
+}
+
+static int get_driver(const struct claim *c, char ret_driver[MOAT_DRIVER_MAX],
+		      struct moat_err *err)
+{
+	int r;
+
+	r = host_pci_driver(c->host, c->bdf, ret_driver);
+	if (r < 0)
+		return moat_fail(err, r, "%s: cannot tell its driver: %s",
+				 c->addr, strerror(-r));
+	return 0;
+}
+
+static bool has_driver(const struct claim *c, const char *driver)
+{
+	char now[MOAT_DRIVER_MAX];
+
+	return host_pci_driver(c->host, c->bdf, now) == 0 &&
+	       strcmp(now, driver) == 0;
+}
+
+/* Until the function is on @driver ("": on none), or time is up. */
+static bool settle(const struct claim *c, const char *driver)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_POLL_MS * 1000000 };
+
+	for (unsigned int ms = 0;; ms += SETTLE_POLL_MS) {
+		if (has_driver(c, driver))
+			return true;
+		if (ms >= c->ops->settle_ms)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int driver_path(const struct claim *c, const char *driver,
+		       const char *attr, char ret_path[PATH_MAX])
+{
+	return moat_path(ret_path, "%s/bus/pci/drivers/%s%s%s", c->host->sysfs,
+			 driver, *attr ? "/" : "", attr);
+}
+
+static int detach(const struct claim *c, const char *driver,
+		  struct moat_err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = driver_path(c, driver, "unbind", path);
+	if (r < 0)
+		return moat_fail(err, r, "%s: its path is too long", c->addr);
+	r = write_attr(c, path, c->addr, err);
+	if (settle(c, ""))
+		return 0; /* perhaps it had left by itself meanwhile */
+	if (r < 0)
+		return r;
+	return moat_fail(err, -EBUSY, "%s: the driver %s does not let go of it",
+			 c->addr, driver);
+}
+
+/* Modules need not be called like their drivers; the device's ids tell. */
+static void load_by_ids(const struct claim *c)
+{
+	char path[PATH_MAX], modalias[128];
+
+	if (host_pci_attr(c->host, c->bdf, "modalias", path) == 0 &&
+	    moat_read_text(path, modalias, sizeof(modalias)) == 0)
+		(void)c->ops->load_module(c->ops->opaque, modalias);
+}
+
+/* Its module may not be loaded, or not any more. */
+static int need_driver(const struct claim *c, const char *driver,
+		       struct moat_err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = driver_path(c, driver, "", path);
+	if (r < 0)
+		return moat_fail(err, r, "%s: its path is too long", c->addr);
+	if (access(path, F_OK) == 0)
+		return 0;
+	r = c->ops->load_module(c->ops->opaque, driver);
+	if (access(path, F_OK) < 0 && !moat_host_pci_is_vfio(driver))
+		load_by_ids(c);
+	if (access(path, F_OK) == 0)
+		return 0;
+	return moat_fail(err, -ENOENT,
+			 "%s: the kernel has no driver %s, and `modprobe %s` "
+			 "%s%s",
+			 c->addr, driver, driver,
+			 r < 0 ? "failed: " : "did not bring it",
+			 r < 0 ? strerror(-r) : "");
+}
+
+static int attach(const struct claim *c, const char *driver,
+		  struct moat_err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = driver_path(c, driver, "bind", path);
+	if (r < 0)
+		return moat_fail(err, r, "%s: its path is too long", c->addr);
+	r = c->ops->write(c->ops->opaque, path, c->addr);
+	if (r < 0 && has_driver(c, driver))
+		return 0; /* something else bound it just then */
+	if (r == -EACCES || r == -EPERM || r == -EROFS)
+		return moat_fail(err, r,
+				 "%s: cannot write %s: %s; this needs root, "
+				 "and sysfs writable",
+				 c->addr, path, strerror(-r));
+	if (r < 0)
+		return moat_fail(err, r,
+				 "%s: the driver %s does not take it: %s; the "
+				 "kernel's log (dmesg) may say why",
+				 c->addr, driver, strerror(-r));
+	if (!settle(c, driver))
+		return moat_fail(err, -ETIMEDOUT,
+				 "%s: the driver %s did not take it in %u ms",
+				 c->addr, driver, c->ops->settle_ms);
+	return 0;
+}
+
+/*
+ * Leave the function on @driver ("": on none) with @override. An override
+ * that names another driver would keep @driver from matching, so it is put
+ * in place last.
+ */
+static int put_on(const struct claim *c, const char *driver,
+		  const char *override, struct moat_err *err)
+{
+	const char *during = *driver && *override ? driver : override;
+	char now[MOAT_DRIVER_MAX];
+	int r;
+
+	r = get_driver(c, now, err);
+	if (r < 0)
+		return r;
+	if (strcmp(now, driver) == 0)
+		return set_override(c, override, err);
+	if (*driver) {
+		r = need_driver(c, driver, err);
+		if (r < 0)
+			return r;
+	}
+	r = set_override(c, during, err);
+	if (r == 0 && *now)
+		r = detach(c, now, err);
+	if (r == 0 && *driver)
+		r = attach(c, driver, err);
+	if (r == 0 && strcmp(during, override))
+		r = set_override(c, override, err);
+	return r;
+}
+
+/* Undo what the record tells of, and strike it out. */
+static int restore(const struct claim *c, const struct claim_record *rec,
+		   struct moat_err *err)
+{
+	int r;
+
+	r = put_on(c, rec->driver, rec->override, err);
+	if (r < 0)
+		return r;
+	return claim_record_remove(c->host, c->bdf, err);
+}
+
+/* May the function be taken from the host at all? */
+static int check_bindable(const struct claim *c, const struct moat_host_pci *fn,
+			  unsigned int flags, struct moat_err *err)
+{
+	char path[PATH_MAX], text[8];
+
+	if (fn->is_bridge)
+		return moat_fail(err, -EINVAL,
+				 "%s is a bridge; only endpoints can be "
+				 "assigned",
+				 c->addr);
+	if (fn->in_use[0] && !(flags & CLAIM_FORCE))
+		return host_pci_needed(fn, err);
+	if (host_pci_attr(c->host, c->bdf, "boot_vga", path) == 0 &&
+	    moat_read_text(path, text, sizeof(text)) == 0 &&
+	    strcmp(text, "1") == 0)
+		log_warn("%s: is the display that the host booted on; it goes "
+			 "dark",
+			 c->addr);
+	if (fn->iommu_group != MOAT_NO_GROUP)
+		return 0;
+	/* vfio-pci refuses it as well, but cannot say why. */
+	if (moat_path(path, "%s/module/vfio/parameters/%s", c->host->sysfs,
+		      "enable_unsafe_noiommu_mode") == 0 &&
+	    moat_read_text(path, text, sizeof(text)) == 0 &&
+	    strcmp(text, "Y") == 0)
+		return 0;
+	return host_pci_no_group(c->host, c->bdf, err);
+}
+
+static int fail_owned(const struct claim *c, const struct claim_owner *owner,
+		      struct moat_err *err)
+{
+	return moat_fail(err, -EBUSY,
+			 "%s is in use by process %d, which took it with "
+			 "managed=on; it is given back when that ends",
+			 c->addr, owner->pid);
+}
+
+/*
+ * The record to work with: what there was before, by the present state, or
+ * by an earlier record where our own doing has covered the present state.
+ */
+static int make_record(const struct claim *c, const struct moat_host_pci *fn,
+		       const struct claim_record *earlier,
+		       struct claim_record *ret_rec, struct moat_err *err)
+{
+	struct claim_record rec = { .put_off = false };
+	int r;
+
+	r = get_override(c, rec.override, err);
+	if (r < 0)
+		return r;
+	memcpy(rec.driver, fn->driver, sizeof(rec.driver));
+	if (earlier && !rec.driver[0])
+		memcpy(rec.driver, earlier->driver, sizeof(rec.driver));
+	if (earlier && strcmp(rec.override, VFIO_PCI) == 0)
+		memcpy(rec.override, earlier->override, sizeof(rec.override));
+	*ret_rec = rec;
+	return 0;
+}
+
+/*
+ * It is on a VFIO driver already. Without a record that is somebody else's
+ * doing, and stays. With one, an owner that died leaves it to the caller.
+ */
+static int adopt(const struct claim *c, struct claim_record *rec,
+		 const struct claim_owner *self, bool *ret_bound,
+		 struct moat_err *err)
+{
+	bool inherited;
+	int r;
+
+	if (rec->owner.pid == 0) {
+		*ret_bound = false;
+		return 0;
+	}
+	inherited = !claim_owner_equal(&rec->owner, self) || rec->put_off;
+	rec->owner = *self;
+	rec->put_off = false;
+	r = claim_record_save(c->host, c->bdf, rec, err);
+	if (r == 0)
+		*ret_bound = inherited && self->pid != 0;
+	return r;
+}
+
+static int take(const struct claim *c, const struct moat_host_pci *fn,
+		const struct claim_record *earlier,
+		const struct claim_owner *self, struct moat_err *err)
+{
+	struct claim_record rec;
+	struct moat_err undo_err;
+	int r;
+
+	r = make_record(c, fn, earlier, &rec, err);
+	if (r < 0)
+		return r;
+	rec.owner = *self;
+	r = claim_record_save(c->host, c->bdf, &rec, err);
+	if (r < 0)
+		return r;
+	r = put_on(c, VFIO_PCI, VFIO_PCI, err);
+	if (r == 0)
+		return 0;
+	if (restore(c, &rec, &undo_err) < 0)
+		(void)moat_fail(err, r,
+				"%s; and it could not be put back: %s; "
+				"`moat release %s` tries that again",
+				err ? err->msg : "", undo_err.msg, c->typed);
+	return r;
+}
+
+static int bind_locked(const struct claim *c, unsigned int flags,
+		       bool *ret_bound, struct moat_err *err)
+{
+	struct claim_owner me, self = { .pid = 0 };
+	struct claim_record rec;
+	struct moat_host_pci fn;
+	bool recorded;
+	int r;
+
+	r = moat_host_pci_read(c->host, c->bdf, &fn, err);
+	if (r < 0)
+		return r;
+	r = claim_self(c->host, &me, err);
+	if (r < 0)
+		return r;
+	if (!(flags & CLAIM_STAY))
+		self = me;
+	r = claim_record_load(c->host, c->bdf, &rec, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	recorded = r == 0;
+	if (recorded && claim_owner_alive(c->host, &rec.owner) &&
+	    !claim_owner_equal(&rec.owner, &me))
+		return fail_owned(c, &rec.owner, err);
+	if (moat_host_pci_is_vfio(fn.driver)) {
+		if (recorded)
+			return adopt(c, &rec, &self, ret_bound, err);
+		*ret_bound = false;
+		return 0;
+	}
+	r = check_bindable(c, &fn, flags, err);
+	if (r < 0)
+		return r;
+	r = take(c, &fn, recorded ? &rec : NULL, &self, err);
+	if (r == 0)
+		*ret_bound = true;
+	return r;
+}
+
+int claim_bind(const struct claim_ops *ops, const struct moat_host *host,
+	       struct moat_bdf bdf, unsigned int flags, bool *ret_bound,
+	       struct moat_err *err)
+{
+	struct moat_err local;
+	struct claim_lock lock;
+	struct claim c;
+	int r;
+
+	if (!err)
+		err = &local;
+	claim_init(&c, ops, host, bdf);
+	r = claim_lock(c.host, bdf, &lock, err);
+	if (r < 0)
+		return r;
+	r = bind_locked(&c, flags, ret_bound, err);
+	claim_unlock(&lock);
+	return r;
+}
+
+static int fail_used(const struct claim *c,
+		     const struct moat_host_pci_user *user,
+		     struct moat_err *err)
+{
+	if (user->pid == 0)
+		return moat_fail(err, -EBUSY,
+				 "%s: a process that is not visible here has "
+				 "it or its IOMMU group open; end that first",
+				 c->addr);
+	return moat_fail(err, -EBUSY,
+			 "%s: process %d (%s) has it or its IOMMU group open; "
+			 "end that first",
+			 c->addr, user->pid, user->comm);
+}
+
+/* Its driver is one of the host's again, without our doing: keep that. */
+static int forget(const struct claim *c, const struct claim_record *rec,
+		  const char *driver, struct moat_err *err)
+{
+	char override[MOAT_DRIVER_MAX];
+	int r;
+
+	r = get_override(c, override, err);
+	if (r == 0 && strcmp(override, VFIO_PCI) == 0)
+		r = set_override(c, rec->override, err);
+	if (r < 0)
+		return r;
+	if (strcmp(driver, rec->driver))
+		log_info("%s: something else bound it to %s since; it stays "
+			 "there",
+			 c->addr, driver);
+	return claim_record_remove(c->host, c->bdf, err);
+}
+
+static int release_locked(const struct claim *c, struct moat_err *err)
+{
+	struct moat_host_pci_user user;
+	char driver[MOAT_DRIVER_MAX];
+	struct claim_record rec;
+	struct claim_owner self;
+	bool own;
+	int r;
+
+	r = claim_self(c->host, &self, err);
+	if (r < 0)
+		return r;
+	r = claim_record_load(c->host, c->bdf, &rec, err);
+	if (r < 0)
+		return r;
+	own = claim_owner_equal(&rec.owner, &self);
+	if (!own && claim_owner_alive(c->host, &rec.owner))
+		return fail_owned(c, &rec.owner, err);
+	r = host_pci_driver(c->host, c->bdf, driver);
+	if (r == -ENODEV) {
+		log_info("%s: is not on this machine any more; nothing to put "
+			 "back",
+			 c->addr);
+		return claim_record_remove(c->host, c->bdf, err);
+	}
+	if (r < 0)
+		return moat_fail(err, r, "%s: cannot tell its driver: %s",
+				 c->addr, strerror(-r));
+	if (driver[0] && !moat_host_pci_is_vfio(driver))
+		return forget(c, &rec, driver, err);
+	if (!claim_find_user(c->host, c->bdf, true, &user))
+		return restore(c, &rec, err);
+	if (!own || user.pid != self.pid)
+		return fail_used(c, &user, err);
+	rec.put_off = true;
+	log_debug("%s: goes back to its driver when its group is free",
+		  c->addr);
+	return claim_record_save(c->host, c->bdf, &rec, err);
+}
+
+static int release_one(const struct claim *c, struct moat_err *err)
+{
+	struct claim_record rec;
+	struct claim_lock lock;
+	int r;
+
+	/* Before the lock: asking must not make a state directory. */
+	r = claim_record_load(c->host, c->bdf, &rec, err);
+	if (r == -ENOENT)
+		return moat_fail(err, r,
+				 "%s: there is no record of moat having bound "
+				 "it, so nothing to put back",
+				 c->addr);
+	if (r < 0)
+		return r;
+	r = claim_lock(c->host, c->bdf, &lock, err);
+	if (r < 0)
+		return r;
+	r = release_locked(c, err);
+	claim_unlock(&lock);
+	return r;
+}
+
+/*
+ * Release the records of the calling process: all, or only those put off.
+ * Return: 0, or the first failure, with its words.
+ */
+static int release_mine(const struct claim_ops *ops,
+			const struct moat_host *host, bool put_off_only,
+			struct moat_err *err)
+{
+	struct claim_owner self;
+	struct moat_err next_err;
+	struct moat_bdf *bdfs;
+	int first = 0, r;
+	size_t n;
+
+	r = claim_self(host, &self, err);
+	if (r == 0)
+		r = moat_host_pci_recorded(host, &bdfs, &n, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		struct claim_record rec;
+		struct claim c;
+
+		if (claim_record_load(host, bdfs[i], &rec, NULL) < 0 ||
+		    !claim_owner_equal(&rec.owner, &self) ||
+		    (put_off_only && !rec.put_off))
+			continue;
+		claim_init(&c, ops, host, bdfs[i]);
+		r = release_one(&c, &next_err);
+		if (r < 0 && first == 0)
+			first = moat_fail(err, r, "%s", next_err.msg);
+	}
+	free(bdfs);
+	return first;
+}
+
+int claim_release(const struct claim_ops *ops, const struct moat_host *host,
+		  struct moat_bdf bdf, struct moat_err *err)
+{
+	struct claim c;
+	int r;
+
+	claim_init(&c, ops, host, bdf);
+	r = release_one(&c, err);
+	if (r < 0)
+		return r;
+	return release_mine(ops, c.host, true, err);
+}
+
+int claim_release_own(const struct claim_ops *ops, const struct moat_host *host,
+		      struct moat_err *err)
+{
+	return release_mine(ops, host_or_this(host), false, err);
+}
+
+int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
+		       bool force, bool *ret_bound, struct moat_err *err)
+{
+	return claim_bind(&claim_kernel_ops, host, bdf, force ? CLAIM_FORCE : 0,
+			  ret_bound, err);
+}
+
+int moat_host_pci_bind_stay(const struct moat_host *host, struct moat_bdf bdf,
+			    bool force, bool *ret_bound, struct moat_err *err)
+{
+	return claim_bind(&claim_kernel_ops, host, bdf,
+			  CLAIM_STAY | (force ? CLAIM_FORCE : 0), ret_bound,
+			  err);
+}
+
+int moat_host_pci_release(const struct moat_host *host, struct moat_bdf bdf,
+			  struct moat_err *err)
+{
+	return claim_release(&claim_kernel_ops, host, bdf, err);
+}
+
+int moat_host_pci_release_own(const struct moat_host *host,
+			      struct moat_err *err)
+{
+	return claim_release_own(&claim_kernel_ops, host, err);
+}
+
+int moat_host_pci_recorded(const struct moat_host *host,
+			   struct moat_bdf **ret_bdfs, size_t *ret_n,
+			   struct moat_err *err)
+{
+	int r;
+
+	host = host_or_this(host);
+	r = host_pci_read_dir(host->state, ret_bdfs, ret_n);
+	if (r == -ENOENT) { /* nothing was ever bound */
+		*ret_bdfs = NULL;
+		*ret_n = 0;
+		return 0;
+	}
+	if (r < 0)
+		return moat_fail(err, r, "cannot read %s: %s%s", host->state,
+				 strerror(-r),
+				 r == -EACCES ? "; this needs root" : "");
+	return 0;
+}

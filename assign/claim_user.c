@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who uses a function through VFIO?
+ *
+ * Taking a function from vfio-pci waits in the kernel, uninterruptibly,
+ * until the last file of it is closed. So this is asked first. The kernel
+ * lets a group be opened once: while the group, any device of it or any of
+ * their cdevs is in use, a further open answers EBUSY, whoever the user is
+ * and whatever namespaces it is in. /proc then says who.
+ * Source: Linux drivers/vfio/group.c and vfio_main.c,
+ * vfio_unregister_group_dev().
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "assign/claim.h"
+#include "assign/host_pci_internal.h"
+#include "common/io.h"
+#include "common/parse.h"
+
+#define CDEVS_MAX 2 /* there is one; names beyond are another function's */
+
+/* The nodes that lead to one function. */
+struct nodes {
+	char group[32];		  /* "vfio/26"; "" when it has none */
+	char cdev[CDEVS_MAX][64]; /* "vfio/devices/vfio0" */
+	size_t n_cdevs;
+};
+
+static void find_cdevs(const struct moat_host *host, struct moat_bdf bdf,
+		       struct nodes *nodes)
+{
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	size_t size;
+	DIR *d;
+	int n;
+
+	if (host_pci_attr(host, bdf, "vfio-dev", path) < 0)
+		return;
+	d = opendir(path);
+	if (!d)
+		return;
+	while (nodes->n_cdevs < CDEVS_MAX && (entry = readdir(d))) {
+		if (strncmp(entry->d_name, "vfio", 4))
+			continue;
+		size = sizeof(nodes->cdev[0]);
+		n = snprintf(nodes->cdev[nodes->n_cdevs], size,
+			     "vfio/devices/%s", entry->d_name);
+		if (n > 0 && (size_t)n < size)
+			nodes->n_cdevs++;
+	}
+	(void)closedir(d);
+}
+
+static void find_nodes(const struct moat_host *host, struct moat_bdf bdf,
+		       struct nodes *ret)
+{
+	bool noiommu;
+	int group;
+
+	memset(ret, 0, sizeof(*ret));
+	group = host_pci_group_number(host, bdf, &noiommu);
+	if (group != MOAT_NO_GROUP)
+		(void)snprintf(ret->group, sizeof(ret->group), "vfio/%s%d",
+			       noiommu ? "noiommu-" : "", group);
+	find_cdevs(host, bdf, ret);
+}
+
+/* By its end: what lies before differs between mount namespaces. */
+static bool ends_in(const char *path, const char *node)
+{
+	size_t len = strlen(path), n = strlen(node);
+
+	return n && len > n && path[len - n - 1] == '/' &&
+	       strcmp(path + len - n, node) == 0;
+}
+
+static bool is_node(const struct nodes *nodes, const char *path)
+{
+	if (ends_in(path, nodes->group))
+		return true;
+	for (size_t i = 0; i < nodes->n_cdevs; i++)
+		if (ends_in(path, nodes->cdev[i]))
+			return true;
+	return false;
+}
+
+static bool process_has(const struct moat_host *host, int pid,
+			const struct nodes *nodes)
+{
+	char dir[PATH_MAX], link[PATH_MAX], target[PATH_MAX];
+	const struct dirent *entry;
+	bool found = false;
+	ssize_t n;
+	DIR *d;
+
+	if (moat_path(dir, "%s/%d/fd", host->procfs, pid) < 0)
+		return false;
+	d = opendir(dir);
+	if (!d)
+		return false;
+	while (!found && (entry = readdir(d))) {
+		if (moat_path(link, "%s/%s", dir, entry->d_name) < 0)
+			continue;
+		n = readlink(link, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		found = is_node(nodes, target);
+	}
+	(void)closedir(d);
+	return found;
+}
+
+static void read_comm(const struct moat_host *host,
+		      struct moat_host_pci_user *user)
+{
+	char path[PATH_MAX];
+
+	if (moat_path(path, "%s/%d/comm", host->procfs, user->pid) < 0 ||
+	    moat_read_text(path, user->comm, sizeof(user->comm)) < 0)
+		user->comm[0] = '\0';
+	for (char *p = user->comm; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+static bool find_process(const struct moat_host *host,
+			 const struct nodes *nodes,
+			 struct moat_host_pci_user *user)
+{
+	const struct dirent *entry;
+	bool found = false;
+	uint64_t pid;
+	DIR *d;
+
+	d = opendir(host->procfs);
+	if (!d)
+		return false;
+	while (!found && (entry = readdir(d))) {
+		if (moat_parse_u64(entry->d_name, 10, &pid) < 0 ||
+		    pid > INT_MAX)
+			continue;
+		found = process_has(host, (int)pid, nodes);
+		if (found)
+			user->pid = (int)pid;
+	}
+	(void)closedir(d);
+	if (found)
+		read_comm(host, user);
+	return found;
+}
+
+static bool group_is_taken(const struct moat_host *host,
+			   const struct nodes *nodes)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!nodes->group[0] ||
+	    moat_path(path, "%s/%s", host->dev, nodes->group) < 0)
+		return false;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EBUSY;
+	(void)close(fd);
+	return false;
+}
+
+bool claim_find_user(const struct moat_host *host, struct moat_bdf bdf,
+		     bool probe, struct moat_host_pci_user *ret_user)
+{
+	struct moat_host_pci_user user = { .pid = 0 };
+	struct nodes nodes;
+	bool taken;
+
+	find_nodes(host, bdf, &nodes);
+	if (!nodes.group[0] && !nodes.n_cdevs)
+		return false;
+	taken = probe && group_is_taken(host, &nodes);
+	if (find_process(host, &nodes, &user))
+		taken = true;
+	if (taken)
+		*ret_user = user;
+	return taken;
+}
+
+int moat_host_pci_user(const struct moat_host *host, struct moat_bdf bdf,
+		       struct moat_host_pci_user *ret_user)
+{
+	return claim_find_user(host_or_this(host), bdf, false, ret_user);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * -pcidevice's argument: "host=04:08.0,name=disk". Text only; whether there
+ * is such a device is asked when it is opened.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <moat/device_spec.h>
+
+#include "common/opt.h"
+#include "common/util.h"
+
+#define WHAT "-pcidevice"
+
+/* The values as given. */
+struct raw_spec {
+	const char *host;
+	const char *name; /* NULL: not given */
+	int dma;	  /* enum moat_dma_mode */
+	bool managed;
+};
+
+#define KEY(field, name, type, ...) \
+	OPT(struct raw_spec, field, name, type, __VA_ARGS__)
+
+static const struct opt_desc spec_desc[] = {
+	KEY(host, "host", OPT_STR, .arg = "[DDDD:]BB:DD.F", .required = true,
+	    .help = "the host's PCI function, as `moat devices` lists it"),
+	KEY(dma, "dma", OPT_ENUM, .choices = "iommu|none", .def = "iommu",
+	    .help = "what lies between the device and memory"),
+	KEY(name, "name", OPT_STR, .arg = "STR",
+	    .help = "its name in messages (default: its address)"),
+	KEY(managed, "managed", OPT_BOOL, .def = "off",
+	    .help = "take it from its driver now, give it back at exit"),
+};
+
+static const struct opt_table spec_table = {
+	.desc = spec_desc,
+	.n = ARRAY_SIZE(spec_desc),
+};
+
+/* Names appear in messages and on terminals: printable ASCII only. */
+static int set_name(struct moat_device_spec *spec, const char *name,
+		    struct moat_err *err)
+{
+	size_t len = strlen(name);
+
+	if (len >= MOAT_NAME_MAX)
+		return moat_fail(err, -EINVAL,
+				 WHAT ": name is %zu characters long; at most "
+				      "%d fit",
+				 len, MOAT_NAME_MAX - 1);
+	for (size_t i = 0; i < len; i++)
+		if (name[i] < 0x20 || name[i] > 0x7e)
+			return moat_fail(err, -EINVAL,
+					 WHAT ": character %zu of name is not "
+					      "printable ASCII",
+					 i + 1);
+	memcpy(spec->name, name, len + 1);
+	return 0;
+}
+
+static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
+		     struct moat_err *err)
+{
+	char addr[MOAT_BDF_STRLEN];
+	int r;
+
+	r = moat_bdf_parse(raw->host, &spec->host, err);
+	if (r < 0)
+		return moat_fail_prefix(err, r, WHAT ": host");
+	spec->dma = (enum moat_dma_mode)raw->dma;
+	spec->managed = raw->managed;
+	return set_name(spec,
+			raw->name ? raw->name : moat_bdf_str(spec->host, addr),
+			err);
+}
+
+int moat_device_spec_parse(const char *text, struct moat_device_spec *ret_spec,
+			   struct moat_err *err)
+{
+	struct moat_device_spec spec = { 0 };
+	struct raw_spec raw = { 0 };
+	char *copy;
+	int r;
+
+	copy = strdup(text);
+	if (!copy)
+		return moat_fail(err, -ENOMEM, WHAT ": out of memory");
+	r = opt_parse_keys(&spec_table, WHAT, copy, &raw, err);
+	if (r == 0)
+		r = interpret(&raw, &spec, err);
+	free(copy);
+	if (r == 0)
+		*ret_spec = spec;
+	return r;
+}
+
+void moat_device_spec_help(FILE *out)
+{
+	(void)fprintf(out, WHAT " host=[DDDD:]BB:DD.F[,KEY=VALUE]...\n\n");
+	opt_help(&spec_table, "", out);
+	(void)fprintf(out, "\nExample: " WHAT
+			   " host=04:08.0,name=disk,managed=on\n");
+}

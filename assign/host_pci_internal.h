@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files behind moat/host_pci.h share. */
+#ifndef MOAT_ASSIGN_HOST_PCI_INTERNAL_H
+#define MOAT_ASSIGN_HOST_PCI_INTERNAL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <moat/bdf.h>
+#include <moat/err.h>
+#include <moat/host_pci.h>
+
+#include "common/host.h"
+
+#define VFIO_PCI "vfio-pci"
+
+static inline const struct moat_host *host_or_this(const struct moat_host *host)
+{
+	return host ? host : &moat_this_host;
+}
+
+/**
+ * host_pci_attr() - the path of a function's attribute in sysfs
+ * @attr: "driver_override"; "" for the function's directory
+ */
+int host_pci_attr(const struct moat_host *host, struct moat_bdf bdf,
+		  const char *attr, char ret_path[PATH_MAX]);
+
+/** host_pci_short() - the address as people type it: without domain 0 */
+const char *host_pci_short(struct moat_bdf bdf, char buf[MOAT_BDF_STRLEN]);
+
+/**
+ * host_pci_link_name() - last component of what a symbolic link points to
+ * Return: 0, or readlink's errno, negative; -EFBIG when it does not fit.
+ */
+int host_pci_link_name(const char *path, char *buf, size_t size);
+
+/**
+ * host_pci_driver() - the driver that holds a function now
+ * @ret_driver: "" when there is none
+ * Return: 0, or -ENODEV when there is no such function (any more).
+ */
+int host_pci_driver(const struct moat_host *host, struct moat_bdf bdf,
+		    char ret_driver[MOAT_DRIVER_MAX]);
+
+/**
+ * host_pci_group_number() - the group's number, VFIO's no-IOMMU ones too
+ * @ret_noiommu: true for a group that VFIO made up; nothing fences it
+ * Return: the number, or MOAT_NO_GROUP.
+ */
+int host_pci_group_number(const struct moat_host *host, struct moat_bdf bdf,
+			  bool *ret_noiommu);
+
+/**
+ * host_pci_read_dir() - the names in a directory that are PCI addresses
+ * Return: 0 and a sorted array that the caller frees (NULL when empty), or
+ * opendir's errno, negative.
+ */
+int host_pci_read_dir(const char *path, struct moat_bdf **ret_bdfs,
+		      size_t *ret_n);
+
+/** host_pci_no_group() - fill @err in: why the IOMMU has no group for it */
+int host_pci_no_group(const struct moat_host *host, struct moat_bdf bdf,
+		      struct moat_err *err);
+
+/** host_pci_needed() - fill @err in: the host itself uses it; -EBUSY */
+int host_pci_needed(const struct moat_host_pci *fn, struct moat_err *err);
+
+#endif /* MOAT_ASSIGN_HOST_PCI_INTERNAL_H */

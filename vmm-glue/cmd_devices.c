@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * moat devices: what the host has, and what of it can be assigned.
+ *
+ * The only user of libpci, for names: its list of them is read here and
+ * nowhere else.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+#include <pci/pci.h>
+
+#include <moat/host_pci.h>
+#include <moat/log.h>
+
+#include "common/opt.h"
+#include "common/util.h"
+#include "vmm-glue/commands.h"
+
+#define WIDTH_DEFAULT 100
+#define WIDTH_MIN     40
+#define INDENT	      14 /* "0000:04:08.0  " */
+
+struct devices_options {
+	bool all;
+	bool json;
+};
+
+static const struct opt_desc devices_desc[] = {
+	OPT(struct devices_options, all, "all", OPT_FLAG, .help = "bridges too"),
+	OPT(struct devices_options, all, "a", OPT_FLAG, .help = "the same"),
+	OPT(struct devices_options, json, "json", OPT_FLAG,
+	    .help = "print a JSON array, one object a device"),
+};
+
+static const struct opt_table devices_table = {
+	.desc = devices_desc,
+	.n = ARRAY_SIZE(devices_desc),
+};
+
+enum answer {
+	ANSWER_YES,  /* now */
+	ANSWER_BIND, /* once it is bound to vfio-pci */
+	ANSWER_NO,
+	ANSWER_USED, /* it is assigned already, to the process in @user */
+};
+
+static const char *const answer_names[] = {
+	[ANSWER_YES] = "yes",
+	[ANSWER_BIND] = "bind",
+	[ANSWER_NO] = "no",
+	[ANSWER_USED] = "used",
+};
+
+/* A device with all that is said about it. */
+struct row {
+	const struct moat_host_pci *fn;
+	char vendor[128], device[128], class_name[128];
+	struct moat_host_pci *members;
+	size_t n_members;
+	enum answer answer;
+	struct moat_host_pci_user user;
+	struct moat_err reason; /* empty for ANSWER_YES */
+};
+
+static bool is_bridge(const struct moat_host_pci *fn)
+{
+	return fn->is_bridge || fn->class_code >> 16 == PCI_BASE_CLASS_BRIDGE;
+}
+
+/* Names come from a file: nothing but plain characters to the terminal. */
+static void make_printable(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+static void look_up_names(struct pci_access *names, struct row *row)
+{
+	const struct moat_host_pci *fn = row->fn;
+	const int ids[] = { fn->vendor, fn->device };
+
+	(void)pci_lookup_name(names, row->vendor, sizeof(row->vendor),
+			      PCI_LOOKUP_VENDOR, ids[0]);
+	(void)pci_lookup_name(names, row->device, sizeof(row->device),
+			      PCI_LOOKUP_DEVICE, ids[0], ids[1]);
+	(void)pci_lookup_name(names, row->class_name, sizeof(row->class_name),
+			      PCI_LOOKUP_CLASS, (int)(fn->class_code >> 8));
+	make_printable(row->vendor);
+	make_printable(row->device);
+	make_printable(row->class_name);
+}
+
+/* Could it go to a guest, alone? */
+static void judge(struct row *row)
+{
+	const struct moat_host_pci *fn = row->fn;
+
+	if (moat_host_pci_verdict(NULL, fn, NULL, 0, true, false,
+				  &row->reason) < 0) {
+		row->answer = ANSWER_NO;
+		return;
+	}
+	if (moat_host_pci_verdict(NULL, fn, NULL, 0, false, false,
+				  &row->reason) < 0) {
+		row->answer = ANSWER_BIND;
+		return;
+	}
+	row->reason.msg[0] = '\0';
+	row->answer = ANSWER_YES;
+	if (!moat_host_pci_user(NULL, fn->bdf, &row->user))
+		return;
+	row->answer = ANSWER_USED;
+	(void)moat_fail(&row->reason, 0,
+			"process %d (%s) has it or its IOMMU group open",
+			row->user.pid, row->user.comm);
+}
+
+static void row_fill(struct row *row, const struct moat_host_pci *fn,
+		     struct pci_access *names)
+{
+	memset(row, 0, sizeof(*row));
+	row->fn = fn;
+	look_up_names(names, row);
+	if (fn->iommu_group != MOAT_NO_GROUP &&
+	    moat_host_pci_group(NULL, fn->bdf, &row->members, &row->n_members) <
+		    0)
+		row->n_members = 0;
+	judge(row);
+}
+
+static unsigned int terminal_width(void)
+{
+	struct winsize ws;
+
+	if (!isatty(STDOUT_FILENO) ||
+	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) < 0 || ws.ws_col == 0)
+		return WIDTH_DEFAULT;
+	return ws.ws_col < WIDTH_MIN ? WIDTH_MIN : ws.ws_col;
+}
+
+/* Text broken between words, each line behind INDENT spaces. */
+static void print_wrapped(const char *text, unsigned int width)
+{
+	unsigned int column = 0;
+
+	while (*text) {
+		const unsigned int len = (unsigned int)strcspn(text, " ");
+
+		if (column == 0 || column + 1 + len > width) {
+			(void)printf("%s%*s", column ? "\n" : "", INDENT, "");
+			column = INDENT;
+		} else {
+			(void)putchar(' ');
+			column++;
+		}
+		(void)printf("%.*s", (int)len, text);
+		column += len;
+		text += len;
+		text += strspn(text, " ");
+	}
+	(void)putchar('\n');
+}
+
+struct text {
+	char buf[2048];
+	size_t len;
+};
+
+static void text_add(struct text *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void text_add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->len, sizeof(t->buf) - t->len, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->len += min_u64((uint64_t)n, sizeof(t->buf) - t->len - 1);
+}
+
+static void add_group(struct text *t, const struct row *row)
+{
+	char addr[MOAT_BDF_STRLEN];
+
+	if (row->fn->iommu_group == MOAT_NO_GROUP) {
+		text_add(t, "no group, ");
+		return;
+	}
+	text_add(t, "group %d", row->fn->iommu_group);
+	for (size_t i = 0, n = 0; i < row->n_members; i++) {
+		if (moat_bdf_equal(row->members[i].bdf, row->fn->bdf))
+			continue;
+		text_add(t, "%s%s", n++ ? " " : " with ",
+			 moat_bdf_str(row->members[i].bdf, addr));
+	}
+	text_add(t, ", ");
+}
+
+/* The sentence opens with the address, which stands above it already. */
+static void add_reason(struct text *t, const char *reason, const char *addr)
+{
+	const size_t len = strlen(addr);
+
+	if (strncmp(reason, addr, len) == 0 && reason[len] == ' ')
+		text_add(t, "it%s", reason + len);
+	else
+		text_add(t, "%s", reason);
+}
+
+/*
+ * 0000:04:08.0  Ethernet controller: Vendor Device [8086:10d3]
+ *               driver e1000e, group 4, node 0, reset flr bus
+ *               assignable
+ */
+static void print_row(const struct row *row, unsigned int width)
+{
+	static const char *const verdicts[] = {
+		[ANSWER_YES] = "assignable",
+		[ANSWER_BIND] = "assignable once bound: ",
+		[ANSWER_NO] = "not assignable: ",
+		[ANSWER_USED] = "in use: ",
+	};
+	const struct moat_host_pci *fn = row->fn;
+	struct text facts = { .len = 0 }, verdict = { .len = 0 };
+	char addr[MOAT_BDF_STRLEN];
+
+	(void)printf("%-*s%s: %s %s [%04x:%04x]\n", INDENT,
+		     moat_bdf_str(fn->bdf, addr), row->class_name, row->vendor,
+		     row->device, fn->vendor, fn->device);
+	if (fn->driver[0])
+		text_add(&facts, "driver %s, ", fn->driver);
+	else
+		text_add(&facts, "no driver, ");
+	add_group(&facts, row);
+	if (fn->numa_node != MOAT_NO_NODE)
+		text_add(&facts, "node %d, ", fn->numa_node);
+	if (fn->reset_method[0])
+		text_add(&facts, "reset %s", fn->reset_method);
+	else
+		text_add(&facts, "no reset");
+	print_wrapped(facts.buf, width);
+	text_add(&verdict, "%s", verdicts[row->answer]);
+	add_reason(&verdict, row->reason.msg, addr);
+	print_wrapped(verdict.buf, width);
+}
+
+static struct json_object *json_text(const char *text)
+{
+	return *text ? json_object_new_string(text) : NULL;
+}
+
+static struct json_object *json_number(int n, int none)
+{
+	return n == none ? NULL : json_object_new_int(n);
+}
+
+static struct json_object *json_hex(unsigned int n, int digits)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "0x%0*x", digits, n);
+	return json_object_new_string(text);
+}
+
+static struct json_object *json_members(const struct row *row)
+{
+	struct json_object *array = json_object_new_array();
+	char addr[MOAT_BDF_STRLEN];
+
+	for (size_t i = 0; i < row->n_members; i++)
+		json_object_array_add(array,
+				      json_object_new_string(moat_bdf_str(
+					      row->members[i].bdf, addr)));
+	return array;
+}
+
+static struct json_object *json_words(const char *text)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		const size_t len = strcspn(text, " ");
+
+		json_object_array_add(
+			array, json_object_new_string_len(text, (int)len));
+		text += len;
+	}
+	return array;
+}
+
+static struct json_object *json_row(const struct row *row)
+{
+	const struct moat_host_pci *fn = row->fn;
+	struct json_object *o = json_object_new_object();
+	char addr[MOAT_BDF_STRLEN];
+	const struct {
+		const char *key;
+		struct json_object *value;
+	} members[] = {
+		{ "address", json_text(moat_bdf_str(fn->bdf, addr)) },
+		{ "class", json_hex(fn->class_code, 6) },
+		{ "class_name", json_text(row->class_name) },
+		{ "vendor", json_hex(fn->vendor, 4) },
+		{ "vendor_name", json_text(row->vendor) },
+		{ "device", json_hex(fn->device, 4) },
+		{ "device_name", json_text(row->device) },
+		{ "bridge", json_object_new_boolean(is_bridge(fn)) },
+		{ "driver", json_text(fn->driver) },
+		{ "iommu_group", json_number(fn->iommu_group, MOAT_NO_GROUP) },
+		{ "group_members", json_members(row) },
+		{ "numa_node", json_number(fn->numa_node, MOAT_NO_NODE) },
+		{ "reset_methods", json_words(fn->reset_method) },
+		{ "host_use", json_text(fn->in_use) },
+		{ "user_pid", json_number(row->user.pid, 0) },
+		{ "assignable", json_text(answer_names[row->answer]) },
+		{ "reason", json_text(row->reason.msg) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		json_object_object_add(o, members[i].key, members[i].value);
+	return o;
+}
+
+static bool wanted(const struct moat_host_pci *fn,
+		   const struct devices_options *opts,
+		   const struct moat_bdf *bdfs, size_t n_bdfs)
+{
+	for (size_t i = 0; i < n_bdfs; i++)
+		if (moat_bdf_equal(fn->bdf, bdfs[i]))
+			return true;
+	return n_bdfs == 0 && (opts->all || !is_bridge(fn));
+}
+
+static void print_all(const struct moat_host_pci *fns, size_t n,
+		      const struct devices_options *opts,
+		      const struct moat_bdf *bdfs, size_t n_bdfs)
+{
+	const unsigned int width = terminal_width();
+	struct json_object *array = NULL;
+	struct pci_access *names;
+	struct row row;
+
+	names = pci_alloc();
+	pci_init(names);
+	if (opts->json)
+		array = json_object_new_array();
+	for (size_t i = 0; i < n; i++) {
+		if (!wanted(&fns[i], opts, bdfs, n_bdfs))
+			continue;
+		row_fill(&row, &fns[i], names);
+		if (array)
+			json_object_array_add(array, json_row(&row));
+		else
+			print_row(&row, width);
+		free(row.members);
+	}
+	pci_cleanup(names);
+	if (!array)
+		return;
+	(void)puts(json_object_to_json_string_ext(
+		array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+			       JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(array);
+}
+
+/* Each address that was named must be there. */
+static int check_named(const struct moat_host_pci *fns, size_t n,
+		       const struct moat_bdf *bdfs, size_t n_bdfs,
+		       struct moat_err *err)
+{
+	struct moat_host_pci fn;
+	int r;
+
+	for (size_t i = 0; i < n_bdfs; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < n && !found; j++)
+			found = moat_bdf_equal(fns[j].bdf, bdfs[i]);
+		if (found)
+			continue;
+		r = moat_host_pci_read(NULL, bdfs[i], &fn, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int list(const struct devices_options *opts, const struct moat_bdf *bdfs,
+		size_t n_bdfs)
+{
+	struct moat_host_pci *fns;
+	struct moat_err err;
+	size_t n;
+	int r;
+
+	r = moat_host_pci_list(NULL, &fns, &n, &err);
+	if (r < 0) {
+		log_err("%s", err.msg);
+		return EXIT_STATUS_ERROR;
+	}
+	r = check_named(fns, n, bdfs, n_bdfs, &err);
+	if (r < 0)
+		log_err("%s", err.msg);
+	else
+		print_all(fns, n, opts, bdfs, n_bdfs);
+	free(fns);
+	return r < 0 ? EXIT_STATUS_ERROR : EXIT_STATUS_OK;
+}
+
+int cmd_devices(int argc, char **argv)
+{
+	struct moat_bdf bdfs[OPT_LIST_MAX];
+	struct devices_options opts = { 0 };
+	struct opt_list words;
+	struct moat_err err;
+	int r;
+
+	if (argc > 1 && is_help(argv[1])) {
+		(void)printf("usage: moat devices [--all] [--json] [BDF]...\n"
+			     "\n");
+		opt_help(&devices_table, "--", stdout);
+		return EXIT_STATUS_OK;
+	}
+	r = opt_parse_argv(&devices_table, argc - 1, argv + 1, &opts, &words,
+			   &err);
+	for (size_t i = 0; r == 0 && i < words.n; i++)
+		r = moat_bdf_parse(words.item[i], &bdfs[i], &err);
+	if (r < 0) {
+		log_err("%s", err.msg);
+		return EXIT_STATUS_USAGE;
+	}
+	return list(&opts, bdfs, words.n);
+}
