@@ -9,7 +9,8 @@
  * group leaves), so that "mapped" means the same thing at every moment: each
  * device that is attached reaches exactly the ranges in the list.
  *
- * All functions may be called from any thread.
+ * All functions may be called from any thread. One lock, ioas->lock, orders
+ * them; it is held while the kernel maps, and not while it opens a device.
  */
 #ifndef MOAT_IOAS_H
 #define MOAT_IOAS_H
@@ -41,6 +42,9 @@ struct moat_iova_range {
  * What the VMM wants to know: a VFIO file (a group here, a device cdev under
  * iommufd) now belongs to this guest, or no longer does. KVM's VFIO device
  * must be told before a device fd is opened and after it is closed.
+ *
+ * Called once for each file, with ioas->lock held: they must not call back.
+ * file_added() returns 0 or a negative errno, which fails the attach.
  */
 struct moat_ioas_hooks {
 	int (*file_added)(void *opaque, int fd, struct moat_err *err);
@@ -61,7 +65,8 @@ struct moat_ioas_config {
  *
  * Return: 0; -ENOENT when the host has no such backend (module not loaded,
  * kernel without it), -EACCES or -EPERM when the caller may not use it,
- * -EINVAL for an unknown backend; with the remedy in @err.
+ * -EINVAL for an unknown backend, or what opening it failed with; with the
+ * remedy in @err.
  */
 int moat_ioas_create(const struct moat_ioas_config *config,
 		     struct moat_ioas **ret_ioas, struct moat_err *err)
@@ -84,11 +89,17 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
  * no lock is held meanwhile, devices may be attached in parallel. Opening
  * does not make a device able to master the bus.
  *
- * Return: 0; -ENODEV (no such device, or no IOMMU group), -EBUSY (the group
- * is somebody else's), -EPERM (permission, or interrupt remapping is missing
- * and the host has not opted in to that risk), -EINVAL (group not viable),
- * -EADDRINUSE (a mapped range is reserved for this device), -ENOMEM
- * (memlock). On error nothing has changed.
+ * The first device brings the ranges that were mapped before it; that takes
+ * as long as mapping them.
+ *
+ * Return: 0; -ENODEV (no such device, no IOMMU group, or not bound to VFIO's
+ * driver), -EBUSY (the group is somebody else's, or the device is attached
+ * already), -EPERM (permission, or interrupt remapping is missing and the
+ * host has not opted in to that risk), -EINVAL (group not viable),
+ * -EADDRINUSE (a mapped range is reserved for this device, or cannot be
+ * reached by it), -ENOMEM (memlock), -ENOSPC (the DMA entry limit), or
+ * another errno of the kernel. The sentence in @err begins with the device's
+ * address. On error nothing has changed.
  * Source: Linux Documentation/driver-api/vfio.rst, "VFIO Usage Example".
  */
 int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
@@ -99,7 +110,8 @@ int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
  * moat_ioas_detach() - undo moat_ioas_attach()
  *
  * The device must not be able to master the bus and its fd must be closed.
- * When the last device of a group goes, so does the group.
+ * When the last device of a group goes, so does the group. A device that is
+ * not attached is left alone.
  */
 void moat_ioas_detach(struct moat_ioas *ioas, struct moat_bdf bdf)
 	__attribute__((visibility("default")));
@@ -112,13 +124,15 @@ void moat_ioas_detach(struct moat_ioas *ioas, struct moat_bdf bdf)
  * @prot:  MOAT_DMA_READ | MOAT_DMA_WRITE, never 0
  *
  * Pages stay pinned until moat_ioas_unmap(). On error nothing is mapped.
- * With no device attached yet the range is recorded and mapped at the first
- * attach.
+ * With no device attached the range is recorded, and mapped at the next
+ * attach; reserved addresses, the IOMMU's granule and limits are checked
+ * then.
  * Return: 0, or -EINVAL (alignment, prot), -EOVERFLOW (wrap), -EEXIST
  * (overlap with an earlier map), -EADDRINUSE (overlaps what the IOMMU
  * reserves, or lies outside what it can address; @err shows the ranges),
  * -ENOMEM (memlock limit; @err says how many bytes are needed), -ENOSPC (the
- * kernel's DMA entry limit).
+ * kernel's DMA entry limit), -EFAULT (no such host memory). The granule is
+ * the host's page or the IOMMU's smallest, whichever is larger.
  * Source: Linux include/uapi/linux/vfio.h, VFIO_IOMMU_MAP_DMA.
  */
 int moat_ioas_map(struct moat_ioas *ioas, uint64_t iova, uint64_t len,
@@ -131,8 +145,8 @@ int moat_ioas_map(struct moat_ioas *ioas, uint64_t iova, uint64_t len,
  * @len:  as given to moat_ioas_map()
  *
  * When this returns 0 no device of @ioas reaches the range any more.
- * Return: 0, -ENOENT (no such map), -EIO (the kernel unmapped another
- * size than was mapped).
+ * Return: 0, -ENOENT (no such map), -EIO (the kernel did not unmap exactly
+ * what was mapped: the range counts as mapped on).
  */
 int moat_ioas_unmap(struct moat_ioas *ioas, uint64_t iova, uint64_t len)
 	__attribute__((visibility("default")));
@@ -141,21 +155,21 @@ int moat_ioas_unmap(struct moat_ioas *ioas, uint64_t iova, uint64_t len)
  * moat_ioas_windows() - the IOVA ranges that every attached device can use
  * @ret_ranges: freed by the caller; sorted, disjoint
  *
- * Known only once a device is attached.
- * Return: 0, -ENODEV (nothing attached yet), -ENOMEM.
+ * Known only while a device is attached, and changes as devices come and go.
+ * Return: 0, -ENODEV (nothing attached), -ENOMEM.
  */
 int moat_ioas_windows(struct moat_ioas *ioas,
 		      struct moat_iova_range **ret_ranges, size_t *ret_n)
 	__attribute__((visibility("default")));
 
 /*
- * What mapping has cost so far: the calls, and the time spent inside the
- * kernel's map ioctl against the time spent in moat_ioas_map() as a whole.
+ * What mapping has cost so far. A replay at an attach counts like the calls
+ * of moat_ioas_map() that it repeats; waiting for ioas->lock does not count.
  */
 struct moat_ioas_stats {
-	uint64_t map_calls;
-	uint64_t kernel_ns;
-	uint64_t total_ns;
+	uint64_t map_calls; /* of the kernel: one for each range */
+	uint64_t kernel_ns; /* inside those calls */
+	uint64_t total_ns;  /* inside moat_ioas_map() and replays */
 };
 
 /** moat_ioas_get_stats() - read the counters; takes ioas->lock */

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * IOMMU groups in sysfs, and the culprits of refusals. Reads only, keeps
+ * nothing. What is read for an error message alone is best effort: a file
+ * that cannot be read leaves its part of the message out.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "common/parse.h"
+#include "common/util.h"
+#include "iommu/group.h"
+
+/* An attribute of sysfs is at most a page, and pages go up to 64 KiB. */
+#define RESERVED_MAX (64 * 1024 + 1)
+
+/* The last part of what the symbolic link @path names. */
+static int link_basename(const char *path, char *buf, size_t size)
+{
+	char target[PATH_MAX];
+	const char *base;
+	ssize_t n;
+
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	base = strrchr(target, '/');
+	base = base ? base + 1 : target;
+	if (strlen(base) >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, base, strlen(base) + 1);
+	return 0;
+}
+
+/* A group that VFIO made up for a device without an IOMMU (no-IOMMU mode). */
+static bool is_noiommu(const struct moat_host *host, unsigned int id)
+{
+	char path[PATH_MAX], name[64];
+
+	return moat_path(path, "%s/kernel/iommu_groups/%u/name", host->sysfs,
+			 id) == 0 &&
+	       moat_read_text(path, name, sizeof(name)) == 0 &&
+	       strcmp(name, "vfio-noiommu") == 0;
+}
+
+int group_of_device(const struct moat_host *host, struct moat_bdf bdf,
+		    unsigned int *ret_id, struct moat_err *err)
+{
+	char path[PATH_MAX], base[32], name[MOAT_BDF_STRLEN];
+	uint64_t id;
+	int r;
+
+	moat_bdf_str(bdf, name);
+	r = moat_path(path, "%s/bus/pci/devices/%s", host->sysfs, name);
+	if (r < 0)
+		return moat_fail(err, r, "%s: %s is too long a path", name,
+				 host->sysfs);
+	if (access(path, F_OK) < 0)
+		return moat_fail(err, -ENODEV,
+				 "%s: this machine has no such PCI device",
+				 name);
+	r = moat_path(path, "%s/bus/pci/devices/%s/iommu_group", host->sysfs,
+		      name);
+	if (r < 0)
+		return moat_fail(err, r, "%s: %s is too long a path", name,
+				 host->sysfs);
+	r = link_basename(path, base, sizeof(base));
+	if (r < 0 || moat_parse_u64(base, 10, &id) < 0 || id > UINT_MAX)
+		return moat_fail(err, -ENODEV,
+				 "%s: no IOMMU stands between the device and "
+				 "memory (it has no IOMMU group); turn VT-d or "
+				 "AMD-Vi on in the firmware, and boot an Intel "
+				 "machine with intel_iommu=on",
+				 name);
+	if (is_noiommu(host, (unsigned int)id))
+		return moat_fail(err, -ENODEV,
+				 "%s: its group %u is one of VFIO's no-IOMMU "
+				 "mode: nothing would fence its DMA",
+				 name, (unsigned int)id);
+	*ret_id = (unsigned int)id;
+	return 0;
+}
+
+int group_reserved(const struct moat_host *host, unsigned int id,
+		   struct resv_list *ret_list, struct moat_err *err)
+{
+	char path[PATH_MAX];
+	char *text;
+	int r;
+
+	r = moat_path(path, "%s/kernel/iommu_groups/%u/reserved_regions",
+		      host->sysfs, id);
+	if (r < 0)
+		return moat_fail(err, r, "%s is too long a path", host->sysfs);
+	text = malloc(RESERVED_MAX);
+	if (!text)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	r = moat_read_text(path, text, RESERVED_MAX);
+	if (r < 0)
+		r = moat_fail(err, r, "reading %s: %s", path, strerror(-r));
+	else
+		r = resv_parse(text, ret_list, err);
+	if (r == -EINVAL)
+		(void)moat_fail_prefix(err, r, "%s", path);
+	free(text);
+	return r;
+}
+
+void group_driver(const struct moat_host *host, struct moat_bdf bdf, char *buf,
+		  size_t size)
+{
+	char path[PATH_MAX], name[MOAT_BDF_STRLEN];
+
+	buf[0] = '\0';
+	if (moat_path(path, "%s/bus/pci/devices/%s/driver", host->sysfs,
+		      moat_bdf_str(bdf, name)) == 0)
+		(void)link_basename(path, buf, size);
+}
+
+/* Drivers that leave a group's DMA alone: VFIO's own, and those without. */
+static bool driver_is_harmless(const char *driver)
+{
+	static const char *const harmless[] = { "pci-stub", "pcieport" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+		if (strcmp(driver, harmless[i]) == 0)
+			return true;
+	}
+	/* vfio-pci and the drivers derived from it: mlx5_vfio_pci, ... */
+	return strstr(driver, "vfio") != NULL;
+}
+
+void group_culprits(const struct moat_host *host, unsigned int id, char *buf,
+		    size_t size)
+{
+	char path[PATH_MAX], driver[64];
+	struct dirent *entry;
+	size_t used = 0;
+	DIR *dir;
+	int n;
+
+	buf[0] = '\0';
+	if (moat_path(path, "%s/kernel/iommu_groups/%u/devices", host->sysfs,
+		      id) < 0)
+		return;
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' ||
+		    moat_path(path,
+			      "%s/kernel/iommu_groups/%u/devices/%s/driver",
+			      host->sysfs, id, entry->d_name) < 0 ||
+		    link_basename(path, driver, sizeof(driver)) < 0 ||
+		    driver_is_harmless(driver))
+			continue;
+		n = snprintf(buf + used, size - used, "%s%s (%s)",
+			     used ? ", " : "", entry->d_name, driver);
+		if (n < 0 || (size_t)n >= size - used)
+			break;
+		used += (size_t)n;
+	}
+	(void)closedir(dir);
+}
+
+/* Has the process @pid, a directory of procfs, @file open? */
+static bool has_open(const struct moat_host *host, const char *pid,
+		     const char *file)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t n;
+	DIR *dir;
+
+	if (moat_path(path, "%s/%s/fd", host->procfs, pid) < 0)
+		return false;
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		n = readlinkat(dirfd(dir), entry->d_name, target,
+			       sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		found = strcmp(target, file) == 0;
+	}
+	(void)closedir(dir);
+	return found;
+}
+
+void group_holder(const struct moat_host *host, const char *file, char *buf,
+		  size_t size)
+{
+	char path[PATH_MAX], comm[32];
+	struct dirent *entry;
+	DIR *dir;
+
+	buf[0] = '\0';
+	dir = opendir(host->procfs);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !has_open(host, entry->d_name, file))
+			continue;
+		if (moat_path(path, "%s/%s/comm", host->procfs, entry->d_name) <
+			    0 ||
+		    moat_read_text(path, comm, sizeof(comm)) < 0)
+			(void)snprintf(comm, sizeof(comm), "a program");
+		(void)snprintf(buf, size, "%s (process %s)", comm,
+			       entry->d_name);
+		break;
+	}
+	(void)closedir(dir);
+}
+
+/* By line: on a large machine the file is megabytes. */
+static bool interrupts_remapped(const struct moat_host *host)
+{
+	char path[PATH_MAX];
+	char *line = NULL;
+	bool found = false;
+	size_t size = 0;
+	FILE *f;
+
+	if (moat_path(path, "%s/interrupts", host->procfs) < 0)
+		return false;
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && getline(&line, &size, f) >= 0)
+		found = strstr(line, " IR-") != NULL;
+	free(line);
+	(void)fclose(f);
+	return found;
+}
+
+bool group_unsafe_interrupts(const struct moat_host *host,
+			     char ret_param[PATH_MAX])
+{
+	/* iommufd's is the one where it stands in for the type1 module. */
+	static const char *const modules[] = { "vfio_iommu_type1", "iommufd" };
+	char value[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		if (moat_path(ret_param,
+			      "%s/module/%s/parameters/allow_unsafe_interrupts",
+			      host->sysfs, modules[i]) < 0 ||
+		    moat_read_text(ret_param, value, sizeof(value)) < 0)
+			continue;
+		return value[0] == 'N' && !interrupts_remapped(host);
+	}
+	return false;
+}

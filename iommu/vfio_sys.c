@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The system calls behind struct vfio_sys_ops. No state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "iommu/vfio_sys.h"
+
+static int linux_open(void *opaque, const char *path, int flags)
+{
+	int fd;
+
+	(void)opaque;
+	do {
+		fd = open(path, flags);
+	} while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+static void linux_close(void *opaque, int fd)
+{
+	(void)opaque;
+	(void)close(fd);
+}
+
+static int linux_ioctl(void *opaque, int fd, unsigned long request,
+		       unsigned long arg)
+{
+	int r;
+
+	(void)opaque;
+	r = ioctl(fd, request, arg);
+	return r < 0 ? -errno : r;
+}
+
+static int linux_get_memlock(void *opaque, struct rlimit *ret_limit)
+{
+	(void)opaque;
+	return getrlimit(RLIMIT_MEMLOCK, ret_limit) < 0 ? -errno : 0;
+}
+
+static int linux_set_memlock(void *opaque, const struct rlimit *limit)
+{
+	(void)opaque;
+	return setrlimit(RLIMIT_MEMLOCK, limit) < 0 ? -errno : 0;
+}
+
+const struct vfio_sys_ops vfio_sys_linux = {
+	.open = linux_open,
+	.close = linux_close,
+	.ioctl = linux_ioctl,
+	.get_memlock = linux_get_memlock,
+	.set_memlock = linux_set_memlock,
+};
