@@ -80,20 +80,32 @@ fault_logged() {
 # guest_start NAME SCRIPT [moat option]...: a guest that runs SCRIPT, with
 # COM1 in $work/NAME.log and moat's own words in $work/NAME.moat.log; its
 # process is $guest. GUEST_ADD names more files for it, as mkinitrd --add
-# wants them; GUEST_APPEND is added to its command line.
+# wants them; GUEST_APPEND is added to its command line; with GUEST_RESETS set
+# a guest's reset boots it again.
 guest_start() {
-	local name=$1 script=$2 add=()
+	local name=$1 script=$2 add=() reset=(-no-reboot)
 
 	shift 2
+	[ -z "${GUEST_RESETS:-}" ] || reset=()
 	for file in ${GUEST_ADD:-}; do add+=(--add "$file"); done
 	"$here/mkinitrd" --script "$script" "${add[@]}" \
 		--add "$build/tests/lab/edu:/bin/edu" \
 		--add "$here/guest/lib.sh:/bin/lib.sh" -o "$work/$name.cpio"
 	"$moat" run -kernel "$LAB_KERNEL" -initrd "$work/$name.cpio" \
 		-append "console=ttyS0 quiet panic=-1 ${GUEST_APPEND:-}" \
-		-serial "file:$work/$name.log" -no-reboot "$@" \
+		-serial "file:$work/$name.log" "${reset[@]}" "$@" \
 		2> "$work/$name.moat.log" < /dev/null &
 	guest=$!
+}
+
+# guest_says NAME TEXT: wait until the guest has printed it
+guest_says() {
+	for _ in $(seq 600); do
+		! grep -qF -- "$2" "$work/$1.log" 2>/dev/null || return 0
+		kill -0 "$guest" 2>/dev/null || fail "moat ended before '$2'"
+		sleep 0.1
+	done
+	fail "the guest did not print '$2'"
 }
 
 # guest NAME SCRIPT [moat option]...: as above, to its end, which must be a

@@ -125,7 +125,28 @@ static void set_command(const char *bdf, bool master)
 	(void)close(fd);
 }
 
-static void edu_open(struct edu *edu, const char *bdf)
+/*
+ * A locked page at @min or above, so that a test can choose the memory that
+ * is far up. What lies below is kept, or it would be handed out again.
+ */
+static uint8_t *page_above(uint64_t min)
+{
+	for (uint64_t n = 0; n < UINT64_C(1) << 22; n++) {
+		uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+				     -1, 0);
+
+		if (page == MAP_FAILED || mlock(page, 4096) < 0)
+			die("no memory for a page: %s", strerror(errno));
+		page[0] = 1; /* a page of its own, not the zero page */
+		if (physical(page) >= min)
+			return page;
+	}
+	die("no page at %#" PRIx64 " or above", min);
+	return NULL;
+}
+
+static void edu_open(struct edu *edu, const char *bdf, uint64_t min_page)
 {
 	int fd;
 
@@ -136,11 +157,7 @@ static void edu_open(struct edu *edu, const char *bdf)
 	if (edu->bar == MAP_FAILED)
 		die("%s: cannot map BAR 0: %s", bdf, strerror(errno));
 	(void)close(fd);
-	edu->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (edu->page == MAP_FAILED || mlock(edu->page, 4096) < 0)
-		die("no memory for a page: %s", strerror(errno));
-	edu->page[0] = 1; /* a page of its own, not the zero page */
+	edu->page = page_above(min_page);
 	edu->page_pa = physical(edu->page);
 	if ((reg_read(edu, EDU_ID) & 0xff) != 0xed)
 		die("%s: id %#x is not edu's", bdf, reg_read(edu, EDU_ID));
@@ -193,7 +210,7 @@ static void cmd_roundtrip(const struct edu *edu)
 	to_memory(edu, edu->page_pa + 2048, 2048);
 	if (memcmp(edu->page + 2048, want, sizeof(want)) != 0)
 		die("roundtrip: the data came back changed");
-	(void)printf("roundtrip: ok\n");
+	(void)printf("roundtrip: ok at %#" PRIx64 "\n", edu->page_pa);
 }
 
 /* The device writes @len bytes of 0xa5 to @addr. */
@@ -268,7 +285,7 @@ static void usage(void)
 int main(int argc, char **argv)
 {
 	struct edu edu = { 0 };
-	uint64_t len;
+	uint64_t len, min_page = 0;
 
 	if (argc < 3)
 		usage();
@@ -276,7 +293,9 @@ int main(int argc, char **argv)
 	len = argc > 4 ? number(argv[4]) : 1024;
 	if (len == 0 || len > EDU_BUFFER_LEN)
 		die("a transfer is 1 to %d bytes", EDU_BUFFER_LEN);
-	edu_open(&edu, argv[1]);
+	if (strcmp(argv[2], "roundtrip") == 0 && argc > 3)
+		min_page = number(argv[3]);
+	edu_open(&edu, argv[1], min_page);
 	if (strcmp(argv[2], "liveness") == 0)
 		cmd_liveness(&edu);
 	else if (strcmp(argv[2], "roundtrip") == 0)

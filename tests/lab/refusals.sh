@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What moat refuses, word for word, with its exit status; and that nothing
+# on the host has changed by it.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+state() {
+	for dev in /sys/bus/pci/devices/*; do
+		echo "${dev##*/} $(driver_of "${dev##*/}") $(cat "$dev/driver_override")"
+	done
+	find /run/moat -type f 2>/dev/null || :
+}
+
+# refuses STATUS MESSAGE moat-argument...
+refuses() {
+	local want=$1 message=$2 status=0 before
+
+	shift 2
+	before=$(state)
+	"$moat" "$@" > "$work/out" 2> "$work/err" < /dev/null || status=$?
+	is "message of moat $*" "$(cat "$work/err")" "moat: $message"
+	is "status of moat $*" "$status" "$want"
+	is "the host after moat $*" "$(state)" "$before"
+}
+
+k=$LAB_KERNEL
+
+refuses 2 "unknown option '-nic'; 'moat run --help' lists the options" \
+	run -kernel "$k" -nic tap
+refuses 2 "options: kernel is missing; 'moat run --help' lists the options" run
+refuses 1 "-pcidevice: 'pvdma' is not a value of dma; expected iommu|none" \
+	run -kernel "$k" -pcidevice "host=$edu,dma=pvdma"
+refuses 1 "-pcidevice: unknown key 'dmq'" \
+	run -kernel "$k" -pcidevice "host=$edu,dmq=none"
+refuses 1 "-pcidevice: host is missing" run -kernel "$k" -pcidevice dma=iommu
+refuses 1 "-pcidevice: host: '5.0' is not a PCI address; expected [DDDD:]BB:DD.F in hexadecimal, such as 04:08.0" \
+	run -kernel "$k" -pcidevice host=5.0
+refuses 1 "-pcidevice: $edu is given twice" \
+	run -kernel "$k" -pcidevice "host=$edu" -pcidevice "host=00:05.0"
+
+refuses 1 "$nic is bound to the host's driver e1000e; run \`moat bind 00:07.0\` to free it, or add managed=on to take it for this run only" \
+	run -kernel "$k" -pcidevice "host=$nic"
+refuses 1 "lan: $nic is bound to the host's driver e1000e; run \`moat bind 00:07.0\` to free it, or add managed=on to take it for this run only" \
+	run -kernel "$k" -pcidevice "host=$nic,name=lan"
+refuses 1 "$edu is not bound to vfio-pci; run \`moat bind 00:05.0\`, or add managed=on to bind it for this run only" \
+	run -kernel "$k" -pcidevice "host=$edu"
+refuses 1 "there is no PCI device 0000:42:00.0; \`moat devices\` lists those there are" \
+	run -kernel "$k" -pcidevice host=42:00.0,managed=on
+refuses 1 "0000:80:00.0 is a bridge; only endpoints can be assigned" \
+	run -kernel "$k" -pcidevice host=80:00.0,managed=on
+refuses 1 "$edu: dma=none is not supported yet; leave it out, or say dma=iommu" \
+	run -kernel "$k" -pcidevice "host=$edu,dma=none,managed=on"
+
+# A disk that the host has mounted.
+for _ in $(seq 100); do [ ! -b /dev/nvme0n1 ] || break; sleep 0.1; done
+mount -t ext4 -o ro /dev/nvme0n1 /mnt
+refuses 1 "$nvme is in use by the host: /dev/nvme0n1 is mounted on /mnt; end that first, or take the device all the same with --force" \
+	run -kernel "$k" -pcidevice "host=$nvme,managed=on"
+refuses 1 "$nvme is in use by the host: /dev/nvme0n1 is mounted on /mnt; end that first, or take the device all the same with --force" \
+	bind "$nvme"
+umount /mnt
+
+# A group of several functions, one of them the host's.
+refuses 1 "there is no record of moat having bound it, so nothing to put back" \
+	release "$edu"
+say 'refusals say what, why and what to do, and change nothing'
