@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Capabilities: found in the device, and rebuilt for the guest. */
+#ifndef MOAT_ASSIGN_CAPS_H
+#define MOAT_ASSIGN_CAPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <moat/err.h>
+
+struct moat_device;
+
+/**
+ * caps_probe() - walk the standard chain; note MSI, MSI-X and PCI Express
+ *
+ * Return: 0, or -EINVAL for a chain that loops, leaves config space, or
+ * whose capabilities overlap.
+ */
+int caps_probe(struct moat_device *dev, struct moat_err *err);
+
+/**
+ * caps_build() - add the rows and links of what the guest is shown
+ * @pcie: with the PCI Express capability and the extended space
+ *
+ * After caps_probe().
+ */
+int caps_build(struct moat_device *dev, bool pcie, struct moat_err *err);
+
+/* pcie.c */
+
+/** pcie_length() - of the device's PCI Express capability, bytes */
+unsigned int pcie_length(uint16_t flags);
+
+/**
+ * pcie_add_rows() - show the PCI Express capability at @cap
+ * @room: bytes up to the next capability or the end
+ */
+int pcie_add_rows(struct moat_device *dev, uint16_t cap, unsigned int room);
+
+#endif /* MOAT_ASSIGN_CAPS_H */

@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The life of an assigned device: open, plug, arm, reset, close.
+ *
+ * Each step of opening has its undo, and closing runs the same undos. The
+ * order is what makes it safe: bus mastering is off before the device's fd
+ * is closed, the fd is closed before the device leaves its address space,
+ * and it leaves before its driver gets it back.
+ *
+ * Opening does not reset: the kernel does, as the fd is made.
+ *
+ * Locking: dev->lock, taken by every function that a vCPU may call. Opening
+ * and closing have the device to themselves.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include <moat/host_pci.h>
+
+#include "assign/bytes.h"
+#include "assign/caps.h"
+#include "assign/device_internal.h"
+#include "common/util.h"
+
+/* How long another thread may take to claim a device of the same group. */
+#define GROUP_WAIT_MS 3000
+#define GROUP_POLL_MS 5
+
+void device_warn(struct moat_device *dev, const char *fmt, ...)
+{
+	unsigned int missed;
+	char text[512];
+	va_list ap;
+
+	if (!moat_ratelimit_pass(&dev->warnings, &missed))
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (missed)
+		moat_log(MOAT_LOG_WARN, dev->name,
+			 "%s (%u warnings were kept back)", text, missed);
+	else
+		moat_log(MOAT_LOG_WARN, dev->name, "%s", text);
+}
+
+bool device_is_awake(const struct moat_device *dev)
+{
+	if (!dev->pm_cap)
+		return true;
+	return (config_get(&dev->cfg, dev->pm_cap + PCI_PM_CTRL, 2) &
+		PCI_PM_CTRL_STATE_MASK) == 0;
+}
+
+/* ---- claiming ---- */
+
+static bool is_claimed(const struct moat_host_pci *fn)
+{
+	return fn->driver[0] == '\0' || strstr(fn->driver, "vfio") != NULL;
+}
+
+/*
+ * Has every device of this guest been taken from its driver? Only those of
+ * the same group matter, but the others will be, too.
+ */
+static bool guest_is_claimed(const struct device_claim_ops *ops,
+			     const struct moat_device_params *params)
+{
+	struct moat_host_pci fn;
+	size_t i;
+
+	for (i = 0; i < params->n_same_guest; i++)
+		if (ops->read(params->host, params->same_guest[i], &fn, NULL) ==
+			    0 &&
+		    !is_claimed(&fn))
+			return false;
+	return true;
+}
+
+/*
+ * VFIO opens no device of a group before all of the group is claimed, and
+ * each device of the guest has a thread of its own: let the others get that
+ * far. Return: was there anything to wait for?
+ */
+static bool guest_wait(const struct device_claim_ops *ops,
+		       const struct moat_device_params *params)
+{
+	const struct timespec pause = { .tv_nsec = GROUP_POLL_MS * 1000000L };
+	unsigned int waited_ms = 0;
+
+	while (!guest_is_claimed(ops, params) && waited_ms < GROUP_WAIT_MS) {
+		(void)nanosleep(&pause, NULL);
+		waited_ms += GROUP_POLL_MS;
+	}
+	return waited_ms > 0;
+}
+
+static void device_release(struct moat_device *dev)
+{
+	struct moat_err err;
+
+	if (!dev->bound)
+		return;
+	dev->bound = false;
+	if (dev->claim_ops->release(dev->host_root, dev->bdf, &err) < 0)
+		moat_log(MOAT_LOG_WARN, dev->name,
+			 "its driver did not get it back: %s", err.msg);
+}
+
+/* Find it, check it, take it from its driver. */
+static int device_claim(struct moat_device *dev,
+			const struct moat_device_params *params,
+			struct moat_err *err)
+{
+	const struct device_claim_ops *ops = dev->claim_ops;
+	struct moat_host_pci fn;
+	int r;
+
+	r = ops->read(params->host, dev->bdf, &fn, err);
+	if (r < 0)
+		return r;
+	r = ops->verdict(params->host, &fn, params->same_guest,
+			 params->n_same_guest, params->spec->managed,
+			 params->force, err);
+	if (r < 0)
+		return r;
+	if (params->spec->managed) {
+		r = ops->bind(params->host, dev->bdf, params->force,
+			      &dev->bound, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void device_detach(struct moat_device *dev)
+{
+	if (dev->host)
+		dev->host->ops->close(dev->host);
+	dev->host = NULL;
+	if (dev->attached)
+		dev->claim_ops->detach(dev->ioas, dev->bdf);
+	dev->attached = false;
+}
+
+static int device_attach(struct moat_device *dev,
+			 const struct moat_device_params *params,
+			 struct moat_err *err)
+{
+	const struct device_claim_ops *ops = dev->claim_ops;
+	int fd, r;
+
+	r = ops->attach(dev->ioas, dev->bdf, &fd, err);
+	if (r == -EINVAL && guest_wait(ops, params))
+		r = ops->attach(dev->ioas, dev->bdf, &fd, err);
+	if (r < 0)
+		return r;
+	dev->attached = true;
+	r = ops->host_open(fd, &dev->host, err);
+	if (r < 0) {
+		(void)close(fd);
+		device_detach(dev);
+		return moat_fail_prefix(err, r, "%s", dev->name);
+	}
+	return 0;
+}
+
+/* ---- reading it ---- */
+
+static int device_read(struct moat_device *dev, struct moat_err *err)
+{
+	struct host_region config;
+	int r;
+
+	r = dev->host->ops->region_info(dev->host, HOST_REGION_CONFIG, &config);
+	if (r == 0 && config.size < CONFIG_STANDARD_SIZE)
+		r = -EIO;
+	if (r == 0)
+		r = dev->host->ops->region_read(dev->host, HOST_REGION_CONFIG,
+						0, dev->raw, sizeof(dev->raw));
+	if (r < 0)
+		return moat_fail(err, r, "%s: cannot read its config space: %s",
+				 dev->name, strerror(-r));
+	if (get_le16(dev->raw + PCI_VENDOR_ID) == 0xffff)
+		return moat_fail(err, -EIO,
+				 "%s: does not answer (config space reads all "
+				 "ones); it may need a power cycle",
+				 dev->name);
+	dev->extended = config.size >= CONFIG_SIZE;
+	return 0;
+}
+
+/*
+ * Whatever the host left there: no decoding, no mastering. The register is
+ * then known.
+ */
+static int device_quiesce(struct moat_device *dev)
+{
+	int r = host_config_write(dev, PCI_COMMAND, 2, 0);
+
+	if (r == 0)
+		dev->host_command = 0;
+	return r;
+}
+
+/* Undoes device_build(). */
+static void device_unbuild(struct moat_device *dev)
+{
+	bars_close(dev);
+	irq_close(dev);
+}
+
+static int device_build(struct moat_device *dev, struct moat_err *err)
+{
+	int r;
+
+	r = device_read(dev, err);
+	if (r < 0)
+		return r;
+	r = caps_probe(dev, err);
+	if (r < 0)
+		goto unbuild;
+	r = bars_open(dev, err);
+	if (r < 0)
+		goto unbuild;
+	r = msix_check(dev, err);
+	if (r < 0)
+		goto unbuild;
+	r = irq_open(dev, err);
+	if (r < 0)
+		goto unbuild;
+	r = config_build(dev, true, err);
+	if (r < 0)
+		goto unbuild;
+	r = device_quiesce(dev);
+	if (r < 0) {
+		(void)moat_fail(err, r, "%s: cannot write COMMAND: %s",
+				dev->name, strerror(-r));
+		goto unbuild;
+	}
+	return 0;
+unbuild:
+	device_unbuild(dev);
+	return r;
+}
+
+static struct moat_device *device_new(const struct device_claim_ops *ops,
+				      const struct moat_device_params *params)
+{
+	const struct moat_device_spec *spec = params->spec;
+	char bdf[MOAT_BDF_STRLEN];
+	struct moat_device *dev;
+
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return NULL;
+	(void)pthread_mutex_init(&dev->lock, NULL);
+	dev->claim_ops = ops;
+	dev->host_root = params->host;
+	dev->ioas = params->ioas;
+	dev->bdf = spec->host;
+	dev->warnings = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;
+	(void)snprintf(dev->name, sizeof(dev->name), "%s",
+		       spec->name[0] ? spec->name
+				     : moat_bdf_str(spec->host, bdf));
+	return dev;
+}
+
+static void device_free(struct moat_device *dev)
+{
+	(void)pthread_mutex_destroy(&dev->lock);
+	free(dev);
+}
+
+int device_open_with(const struct device_claim_ops *ops,
+		     const struct moat_device_params *params,
+		     struct moat_device **ret_dev, struct moat_err *err)
+{
+	struct moat_device *dev;
+	int r;
+
+	dev = device_new(ops, params);
+	if (!dev)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	if (params->spec->dma != MOAT_DMA_IOMMU) {
+		r = moat_fail(err, -EOPNOTSUPP,
+			      "%s: dma=none is not there yet; only dma=iommu "
+			      "works, leave dma= away",
+			      dev->name);
+		goto free_dev;
+	}
+	r = device_claim(dev, params, err);
+	if (r < 0)
+		goto free_dev;
+	r = device_attach(dev, params, err);
+	if (r < 0)
+		goto release;
+	r = device_build(dev, err);
+	if (r < 0)
+		goto detach;
+	*ret_dev = dev;
+	return 0;
+detach:
+	device_detach(dev);
+release:
+	device_release(dev);
+free_dev:
+	device_free(dev);
+	return r;
+}
+
+static const struct device_claim_ops host_claim_ops;
+
+int moat_device_open(const struct moat_device_params *params,
+		     struct moat_device **ret_dev, struct moat_err *err)
+{
+	return device_open_with(&host_claim_ops, params, ret_dev, err);
+}
+
+void moat_device_close(struct moat_device *dev)
+{
+	int r;
+
+	if (!dev)
+		return;
+	irq_off(dev);
+	config_power_on(dev);
+	bars_unmap_stale(dev);
+	r = device_quiesce(dev);
+	if (r < 0)
+		moat_log(MOAT_LOG_WARN, dev->name,
+			 "cannot turn bus mastering off: %s; the kernel does "
+			 "as it closes the device",
+			 strerror(-r));
+	device_unbuild(dev);
+	device_detach(dev);
+	device_release(dev);
+	device_free(dev);
+}
+
+/* ---- plugged ---- */
+
+/*
+ * A device that can neither share its line nor have it alone is refused: the
+ * host's other device would starve, or it. Without a line for any other
+ * reason it can still use messages; then it shows no pin.
+ */
+static int plug_intx(struct moat_device *dev, struct moat_err *err)
+{
+	struct moat_err why;
+	int r;
+
+	r = irq_plug(dev, &why);
+	if (r == -EBUSY)
+		return moat_fail(err, r, "%s", why.msg);
+	if (r < 0) {
+		dev_warn(dev, "%s; the guest sees it without INTx", why.msg);
+		dev->irq.pin = 0;
+		config_set(&dev->cfg, PCI_INTERRUPT_PIN, 1, 0);
+		dev->cfg.power_on[PCI_INTERRUPT_PIN] = 0;
+	}
+	return 0;
+}
+
+int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
+		     void *vmm, bool pcie, struct moat_err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&dev->lock);
+	assert(!dev->vmm);
+	r = config_build(dev, pcie, err);
+	if (r < 0)
+		goto unlock;
+	dev->pcie = pcie;
+	dev->vmm = ops;
+	dev->vmm_opaque = vmm;
+	r = plug_intx(dev, err);
+	if (r < 0)
+		dev->vmm = NULL;
+unlock:
+	pthread_mutex_unlock(&dev->lock);
+	return r;
+}
+
+void moat_device_arm(struct moat_device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	dev->armed = true;
+	config_decode_changed(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+/* Is the device still there? A dead one reads as all ones. */
+static int device_answers(struct moat_device *dev)
+{
+	uint32_t id;
+	int r = host_config_read(dev, PCI_VENDOR_ID, 4, &id);
+
+	if (r < 0)
+		return r;
+	return id == UINT32_MAX ? -EIO : 0;
+}
+
+static int function_reset(struct moat_device *dev, struct moat_err *err)
+{
+	int r;
+
+	r = dev->host->ops->reset(dev->host);
+	if (r == -ENOTTY)
+		return moat_fail(err, r,
+				 "%s: the host knows no way to reset it; it "
+				 "keeps its state, with bus mastering off",
+				 dev->name);
+	if (r < 0)
+		return moat_fail(err, r, "%s: its reset failed: %s", dev->name,
+				 strerror(-r));
+	r = device_answers(dev);
+	if (r == 0)
+		return 0;
+	if (dev->vmm && dev->vmm->event)
+		dev->vmm->event(dev->vmm_opaque, MOAT_EVENT_DEVICE_LOST,
+				"it does not answer after a reset");
+	return moat_fail(err, r,
+			 "%s: does not answer after its reset; it may need a "
+			 "power cycle",
+			 dev->name);
+}
+
+int device_reset_locked(struct moat_device *dev, struct moat_err *err)
+{
+	struct moat_err why;
+	int r;
+
+	irq_off(dev);
+	config_power_on(dev);
+	msix_power_on(dev);
+	config_decode_changed(dev); /* COMMAND is zero now */
+	r = function_reset(dev, &why);
+	if (r < 0) {
+		dev_warn(dev, "%s", why.msg);
+		(void)moat_fail(err, r, "%s", why.msg);
+	}
+	/* The pin works again. */
+	if (dev->vmm)
+		irq_sync(dev);
+	return r;
+}
+
+int moat_device_reset(struct moat_device *dev, struct moat_err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&dev->lock);
+	r = device_reset_locked(dev, err);
+	pthread_mutex_unlock(&dev->lock);
+	return r;
+}
+
+static bool access_valid(uint16_t offset, unsigned int size)
+{
+	return (size == 1 || size == 2 || size == 4) && offset % size == 0 &&
+	       offset + size <= CONFIG_SIZE;
+}
+
+uint32_t moat_device_config_read(struct moat_device *dev, uint16_t offset,
+				 unsigned int size)
+{
+	uint32_t value;
+
+	if (!access_valid(offset, size))
+		return UINT32_MAX;
+	pthread_mutex_lock(&dev->lock);
+	value = config_read(dev, offset, size);
+	pthread_mutex_unlock(&dev->lock);
+	return value;
+}
+
+void moat_device_config_write(struct moat_device *dev, uint16_t offset,
+			      unsigned int size, uint32_t value)
+{
+	if (!access_valid(offset, size))
+		return;
+	pthread_mutex_lock(&dev->lock);
+	if (dev->vmm)
+		config_write(dev, offset, size, value);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+/* Constant since open: no lock. */
+void moat_device_bar(const struct moat_device *dev, unsigned int index,
+		     struct moat_bar_info *ret_info)
+{
+	if (index < MOAT_PCI_BARS)
+		*ret_info = dev->bar[index].info;
+	else
+		*ret_info = (struct moat_bar_info) { .kind = MOAT_BAR_NONE };
+}
+
+bool moat_device_is_pcie(const struct moat_device *dev)
+{
+	return dev->pcie_cap != 0;
+}
+
+const char *moat_device_name(const struct moat_device *dev)
+{
+	return dev->name;
+}
+
+static const struct device_claim_ops host_claim_ops = {
+	.read = moat_host_pci_read,
+	.verdict = moat_host_pci_verdict,
+	.bind = moat_host_pci_bind,
+	.release = moat_host_pci_release,
+	.attach = moat_ioas_attach,
+	.detach = moat_ioas_detach,
+	.host_open = host_vfio_open,
+};

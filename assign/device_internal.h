@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One assigned device, as the files of assign/ share it.
+ *
+ * Locking: @lock guards everything below it. The fields above it are set
+ * while the device is opened, by one thread, and do not change afterwards.
+ */
+#ifndef MOAT_ASSIGN_DEVICE_INTERNAL_H
+#define MOAT_ASSIGN_DEVICE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <moat/device.h>
+#include <moat/log.h>
+
+#include "assign/bar.h"
+#include "assign/config.h"
+#include "assign/host_device.h"
+#include "assign/irq.h"
+
+struct device_claim_ops;
+
+struct moat_device {
+	char name[MOAT_NAME_MAX];
+	struct moat_bdf bdf;
+	const struct device_claim_ops *claim_ops;
+	const struct moat_host *host_root;
+	struct moat_ioas *ioas;
+	bool bound;    /* we took it from its driver, and give it back */
+	bool attached; /* to @ioas */
+	struct host_device *host;
+	/* Standard config space as read at open. */
+	uint8_t raw[CONFIG_STANDARD_SIZE];
+	bool extended;	   /* the device has, and the host reaches, 4 KiB */
+	uint16_t pcie_cap; /* 0: none */
+
+	pthread_mutex_t lock;
+	const struct moat_vmm_ops *vmm; /* NULL: not plugged */
+	void *vmm_opaque;
+	bool pcie; /* the guest sees it behind a root port */
+	bool armed;
+	/* COMMAND as last written to the device. */
+	uint16_t host_command;
+	struct config cfg;
+	struct bar bar[MOAT_PCI_BARS];
+	struct irqs irq;
+	uint16_t pm_cap; /* in the guest's view; 0: none */
+	struct moat_ratelimit warnings;
+};
+
+/* What moat_device_open() needs of the host besides VFIO; tests fake it. */
+struct moat_host_pci;
+struct device_claim_ops {
+	int (*read)(const struct moat_host *host, struct moat_bdf bdf,
+		    struct moat_host_pci *ret_fn, struct moat_err *err);
+	int (*verdict)(const struct moat_host *host,
+		       const struct moat_host_pci *fn,
+		       const struct moat_bdf *same_guest, size_t n_same_guest,
+		       bool managed, bool force, struct moat_err *err);
+	int (*bind)(const struct moat_host *host, struct moat_bdf bdf,
+		    bool force, bool *ret_bound, struct moat_err *err);
+	int (*release)(const struct moat_host *host, struct moat_bdf bdf,
+		       struct moat_err *err);
+	int (*attach)(struct moat_ioas *ioas, struct moat_bdf bdf,
+		      int *ret_device_fd, struct moat_err *err);
+	void (*detach)(struct moat_ioas *ioas, struct moat_bdf bdf);
+	int (*host_open)(int fd, struct host_device **ret_host,
+			 struct moat_err *err);
+};
+
+/** device_open_with() - moat_device_open() with the host behind a table */
+int device_open_with(const struct device_claim_ops *ops,
+		     const struct moat_device_params *params,
+		     struct moat_device **ret_dev, struct moat_err *err);
+
+/**
+ * device_reset_locked() - moat_device_reset() for who holds the lock
+ *
+ * Also what a guest gets that asks for a function-level reset.
+ */
+int device_reset_locked(struct moat_device *dev, struct moat_err *err);
+
+/** device_is_awake() - D0, as far as the guest knows */
+bool device_is_awake(const struct moat_device *dev);
+
+/** device_warn() - a warning that the guest may provoke; rate-limited */
+void device_warn(struct moat_device *dev, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define dev_warn(dev, ...)  device_warn(dev, __VA_ARGS__)
+#define dev_info(dev, ...)  moat_log(MOAT_LOG_INFO, (dev)->name, __VA_ARGS__)
+#define dev_debug(dev, ...) moat_log(MOAT_LOG_DEBUG, (dev)->name, __VA_ARGS__)
+
+#endif /* MOAT_ASSIGN_DEVICE_INTERNAL_H */

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which of its three kinds of interrupt a device uses: the pin, MSI or MSI-X.
+ *
+ * The guest's registers are the truth; irq_sync() compares them with what is
+ * set up, and VFIO allows one kind at a time, so a change first takes the old
+ * one down. A guest that enables both MSI and MSI-X, which no driver may,
+ * gets MSI-X.
+ *
+ * Locking: the device's.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <linux/pci_regs.h>
+
+#include "assign/device_internal.h"
+
+/* What a process needs besides its devices' eventfds. */
+#define FDS_BESIDES 256
+
+/* Eventfds that all devices together may come to use. */
+static unsigned int fds_promised;
+
+/*
+ * Raise the soft limit of open files for @n more, as far as the hard limit
+ * goes. What is missing then shows when a guest really uses that many.
+ */
+static void fds_reserve(unsigned int n)
+{
+	struct rlimit lim;
+	rlim_t want;
+
+	want = FDS_BESIDES +
+	       __atomic_add_fetch(&fds_promised, n, __ATOMIC_RELAXED);
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur >= want)
+		return;
+	lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+static void fds_release(unsigned int n)
+{
+	__atomic_sub_fetch(&fds_promised, n, __ATOMIC_RELAXED);
+}
+
+int irq_open(struct moat_device *dev, struct moat_err *err)
+{
+	struct irqs *irq = &dev->irq;
+	struct host_irq info;
+	unsigned int i, n = irq->n_msix;
+	int r;
+
+	irq->intx_trigger_fd = -1;
+	irq->intx_resample_fd = -1;
+	r = dev->host->ops->irq_info(dev->host, HOST_IRQ_INTX, &info);
+	if (r < 0)
+		return moat_fail(err, r, "%s: cannot ask for INTx: %s",
+				 dev->name, strerror(-r));
+	irq->pin = dev->raw[PCI_INTERRUPT_PIN];
+	if (info.count == 0 || irq->pin > 4)
+		irq->pin = 0;
+	if (irq->msi_cap && n < 32)
+		n = 32;
+	if (n == 0)
+		return 0;
+	irq->vector = calloc(n, sizeof(*irq->vector));
+	if (!irq->vector)
+		return moat_fail(err, -ENOMEM,
+				 "%s: out of memory for %u interrupt vectors",
+				 dev->name, n);
+	for (i = 0; i < n; i++)
+		irq->vector[i].fd = -1;
+	irq->n_vectors = n;
+	fds_reserve(n);
+	return 0;
+}
+
+void irq_close(struct moat_device *dev)
+{
+	struct irqs *irq = &dev->irq;
+
+	fds_release(irq->n_vectors);
+	irq->n_vectors = 0;
+	free(irq->vector);
+	irq->vector = NULL;
+	free(irq->table);
+	irq->table = NULL;
+}
+
+static bool intx_wanted(const struct moat_device *dev)
+{
+	return dev->vmm && dev->irq.pin &&
+	       !(config_get(&dev->cfg, PCI_COMMAND, 2) &
+		 PCI_COMMAND_INTX_DISABLE);
+}
+
+static enum irq_mode mode_wanted(const struct moat_device *dev)
+{
+	if (msix_enabled(dev))
+		return IRQ_MSIX;
+	if (msi_enabled(dev))
+		return IRQ_MSI;
+	return intx_wanted(dev) ? IRQ_INTX : IRQ_NONE;
+}
+
+void irq_off(struct moat_device *dev)
+{
+	switch (dev->irq.mode) {
+	case IRQ_INTX:
+		intx_stop(dev);
+		break;
+	case IRQ_MSI:
+	case IRQ_MSIX:
+		vectors_stop(dev);
+		break;
+	case IRQ_NONE:
+		break;
+	}
+	dev->irq.mode = IRQ_NONE;
+}
+
+/* Vectors that the guest enabled under @mode. */
+static unsigned int vectors_wanted(const struct moat_device *dev,
+				   enum irq_mode mode)
+{
+	if (mode == IRQ_MSIX)
+		return dev->irq.n_msix;
+	return mode == IRQ_MSI ? msi_count(dev) : 0;
+}
+
+void irq_sync(struct moat_device *dev)
+{
+	enum irq_mode want = mode_wanted(dev);
+	unsigned int n = vectors_wanted(dev, want);
+	struct irqs *irq = &dev->irq;
+	struct moat_err err;
+
+	if (want != irq->mode || n != irq->n_enabled) {
+		irq_off(dev);
+		irq->n_enabled = n;
+		if (want == IRQ_INTX && intx_start(dev, &err) < 0) {
+			dev_warn(dev, "%s", err.msg);
+			return;
+		}
+		irq->mode = want;
+	}
+	if (n > 0)
+		vectors_sync(dev, 0, n - 1);
+}
+
+int irq_plug(struct moat_device *dev, struct moat_err *err)
+{
+	int r;
+
+	if (mode_wanted(dev) != IRQ_INTX)
+		return 0;
+	r = intx_start(dev, err);
+	if (r == 0)
+		dev->irq.mode = IRQ_INTX;
+	return r;
+}
