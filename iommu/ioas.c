@@ -154,8 +154,7 @@ static int check_windows(const struct moat_ioas *ioas,
 	char text[RANGE_TEXT_MAX];
 	int r = 0;
 
-	LIST_FOREACH(dev, &ioas->devices, link)
-	{
+	LIST_FOREACH (dev, &ioas->devices, link) {
 		r = check_region(range, dev, &dev->file->reserved, err);
 		if (r < 0)
 			break;
@@ -253,8 +252,7 @@ static struct ioas_device *device_find(struct moat_ioas *ioas,
 {
 	struct ioas_device *dev;
 
-	LIST_FOREACH(dev, &ioas->devices, link)
-	{
+	LIST_FOREACH (dev, &ioas->devices, link) {
 		if (moat_bdf_equal(dev->bdf, bdf))
 			return dev;
 	}

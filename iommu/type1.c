@@ -162,8 +162,7 @@ static struct type1_group *group_by_id(struct type1 *t, unsigned int id)
 {
 	struct type1_group *group;
 
-	LIST_FOREACH(group, &t->groups, link)
-	{
+	LIST_FOREACH (group, &t->groups, link) {
 		if (group->id == id)
 			return group;
 	}
@@ -187,9 +186,16 @@ static int group_open_explain(const struct moat_ioas *ioas,
 	case -ENOENT:
 	case -ENODEV:
 		group_driver(ioas->host, dev->bdf, who, sizeof(who));
+		if (strstr(who, "vfio"))
+			return moat_fail(
+				err, -ENODEV,
+				"%s: %s is not there, though the device "
+				"is bound to %s; a container may lack "
+				"the node",
+				dev->name, path, who);
 		return moat_fail(err, -ENODEV,
-				 "%s: %s is not there: the device is bound to "
-				 "%s; bind it to vfio-pci first",
+				 "%s: %s is not there, since the device is "
+				 "bound to %s; bind it to vfio-pci first",
 				 dev->name, path, who[0] ? who : "no driver");
 	case -EACCES:
 	case -EPERM:
@@ -467,8 +473,7 @@ static int type1_limits(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 	if (!info.has_windows)
 		r = range_set_add(&info.windows, all);
 	/* The kernel has done this, unless it is old or iommufd's. */
-	LIST_FOREACH(group, &t->groups, link)
-	{
+	LIST_FOREACH (group, &t->groups, link) {
 		for (size_t i = 0; r == 0 && i < group->file.reserved.n; i++)
 			r = range_set_remove(
 				&info.windows,

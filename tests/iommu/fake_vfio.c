@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/util.h"
+#include "fake_vfio.h"
+
+#define FIRST_FD 1000
+#define PAGE	 UINT64_C(4096)
+
+/* Called with the lock held, at each call that can fail. */
+static int count_call(struct fake *fake)
+{
+	if (++fake->calls != fake->fail_at)
+		return 0;
+	fake->failed = true;
+	return fake->fail_errno;
+}
+
+static int wrong(struct fake *fake, int r)
+{
+	fake->wrong++;
+	return r;
+}
+
+static uint64_t pinned(const struct fake *fake)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++) {
+		for (unsigned int j = 0; j < fake->containers[i].n_maps; j++)
+			bytes += fake->containers[i].maps[j].size;
+	}
+	return bytes;
+}
+
+void fake_write_status(struct fake *fake)
+{
+	char text[256];
+
+	(void)snprintf(
+		text, sizeof(text),
+		"Name:\ttest\nVmLck:\t%8llu kB\nCapEff:\t%016llx\n",
+		(unsigned long long)((pinned(fake) + fake->mlocked) / KiB),
+		fake->lock_cap ? 1ull << 14 : 0ull);
+	fake_write(fake, "proc/self/status", text);
+}
+
+static int file_new(struct fake *fake, enum fake_file_type type, void *object)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fake->files); i++) {
+		if (fake->files[i].type == FAKE_FREE) {
+			fake->files[i] = (struct fake_file) { type, object };
+			fake->n_files++;
+			return FIRST_FD + (int)i;
+		}
+	}
+	return -EMFILE;
+}
+
+static struct fake_file *file_get(struct fake *fake, int fd)
+{
+	if (fd < FIRST_FD || fd >= FIRST_FD + (int)ARRAY_SIZE(fake->files) ||
+	    fake->files[fd - FIRST_FD].type == FAKE_FREE)
+		return NULL;
+	return &fake->files[fd - FIRST_FD];
+}
+
+/*
+ * A group or the file has let go of @c. With its last group a container
+ * loses IOMMU and maps (vfio_group_detach_container()), except that iommufd
+ * keeps the maps while the file is open.
+ */
+static void container_put(struct fake *fake, struct fake_container *c)
+{
+	if (c->n_groups > 0)
+		return;
+	c->has_iommu = false;
+	if (!fake->iommufd_compat || !c->file_open)
+		c->n_maps = 0;
+	c->used = c->file_open;
+}
+
+static int container_open(struct fake *fake)
+{
+	struct fake_container *c = fake->containers;
+
+	if (fake->container_errno)
+		return fake->container_errno;
+	while (c->used)
+		c++;
+	ck_assert(c < fake->containers + ARRAY_SIZE(fake->containers));
+	*c = (struct fake_container) { .used = true, .file_open = true };
+	return file_new(fake, FAKE_CONTAINER, c);
+}
+
+static int group_open(struct fake *fake, struct fake_group *group)
+{
+	if (group->open_errno)
+		return group->open_errno;
+	if (group->file_open)
+		return wrong(fake, -EBUSY);
+	group->file_open = true;
+	return file_new(fake, FAKE_GROUP, group);
+}
+
+static int open_locked(struct fake *fake, const char *path, int flags)
+{
+	size_t dev_len = strlen(fake->dev);
+	unsigned int id;
+	int r;
+
+	r = count_call(fake);
+	if (r < 0)
+		return r;
+	if (!(flags & O_CLOEXEC) || (flags & O_ACCMODE) != O_RDWR)
+		return wrong(fake, -EINVAL);
+	if (strncmp(path, fake->dev, dev_len) != 0)
+		return wrong(fake, -ENOENT);
+	path += dev_len;
+	if (strcmp(path, "/vfio/vfio") == 0)
+		return container_open(fake);
+	for (unsigned int i = 0; i < fake->n_groups; i++) {
+		if (sscanf(path, "/vfio/%u", &id) == 1 &&
+		    id == fake->groups[i].id)
+			return group_open(fake, &fake->groups[i]);
+	}
+	return -ENOENT;
+}
+
+static int fake_open(void *opaque, const char *path, int flags)
+{
+	struct fake *fake = opaque;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = open_locked(fake, path, flags);
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static void group_detach(struct fake *fake, struct fake_group *group)
+{
+	if (!group->container)
+		return;
+	group->container->n_groups--;
+	container_put(fake, group->container);
+	group->container = NULL;
+}
+
+static void close_locked(struct fake *fake, struct fake_file *file)
+{
+	struct fake_container *c = file->object;
+	struct fake_group *group = file->object;
+	struct fake_device *device = file->object;
+
+	switch (file->type) {
+	case FAKE_CONTAINER:
+		c->file_open = false;
+		container_put(fake, c);
+		break;
+	case FAKE_GROUP:
+		/* An open device would hold the group: we never want that. */
+		if (group->n_open_devices > 0 || group->announced)
+			wrong(fake, 0);
+		group->file_open = false;
+		group_detach(fake, group);
+		break;
+	case FAKE_DEVICE:
+		device->n_open--;
+		device->group->n_open_devices--;
+		break;
+	case FAKE_FREE:
+		break;
+	}
+	file->type = FAKE_FREE;
+	fake->n_files--;
+	fake_write_status(fake);
+}
+
+static void fake_close(void *opaque, int fd)
+{
+	struct fake *fake = opaque;
+	struct fake_file *file;
+
+	pthread_mutex_lock(&fake->lock);
+	file = file_get(fake, fd);
+	if (file)
+		close_locked(fake, file);
+	else
+		wrong(fake, 0);
+	pthread_mutex_unlock(&fake->lock);
+}
+
+static int get_info(struct fake *fake, struct fake_container *c,
+		    struct vfio_iommu_type1_info *info)
+{
+	struct {
+		struct vfio_iommu_type1_info info;
+		struct vfio_iommu_type1_info_dma_avail avail;
+		struct vfio_iommu_type1_info_cap_iova_range iova;
+		struct vfio_iova_range ranges[ARRAY_SIZE(fake->windows)];
+	} all = { .info.flags = VFIO_IOMMU_INFO_PGSIZES };
+
+	if (!c->has_iommu || info->argsz < 16)
+		return wrong(fake, -EINVAL);
+	all.info.iova_pgsizes = fake->page_sizes;
+	all.info.argsz = sizeof(all.info);
+	if (!fake->old_kernel) {
+		all.info.flags |= VFIO_IOMMU_INFO_CAPS;
+		all.info.argsz = sizeof(all);
+	}
+	if (all.info.argsz > info->argsz || fake->old_kernel) {
+		/* The kernel then fills in the fixed part alone. */
+		memcpy(info, &all.info, sizeof(*info));
+		return 0;
+	}
+	all.info.cap_offset = (uint32_t)((char *)&all.avail - (char *)&all);
+	all.avail.header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
+	all.avail.header.version = 1;
+	all.avail.header.next = (uint32_t)((char *)&all.iova - (char *)&all);
+	all.avail.avail = fake->dma_avail - c->n_maps;
+	all.iova.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE;
+	all.iova.header.version = 1;
+	all.iova.nr_iovas = fake->n_windows;
+	for (unsigned int i = 0; i < fake->n_windows; i++) {
+		all.ranges[i].start = fake->windows[i].first;
+		all.ranges[i].end = fake->windows[i].last;
+	}
+	memcpy(info, &all, sizeof(all));
+	return 0;
+}
+
+static bool in_window(const struct fake *fake,
+		      const struct vfio_iommu_type1_dma_map *map)
+{
+	if (fake->old_kernel)
+		return true;
+	for (unsigned int i = 0; i < fake->n_windows; i++) {
+		if (map->iova >= fake->windows[i].first &&
+		    map->iova + (map->size - 1) <= fake->windows[i].last)
+			return true;
+	}
+	return false;
+}
+
+static bool locking_fits(const struct fake *fake, uint64_t size)
+{
+	return fake->lock_cap || fake->memlock.rlim_cur == RLIM_INFINITY ||
+	       pinned(fake) + fake->mlocked + size <= fake->memlock.rlim_cur;
+}
+
+/* What our side must have found out before is counted as wrong. */
+static int map_dma(struct fake *fake, struct fake_container *c,
+		   const struct vfio_iommu_type1_dma_map *map)
+{
+	fake->map_calls++;
+	if (!c->has_iommu || map->argsz != sizeof(*map) || map->size == 0 ||
+	    (map->iova | map->size | map->vaddr) % PAGE != 0 ||
+	    !(map->flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)))
+		return wrong(fake, -EINVAL);
+	if (map->iova + (map->size - 1) < map->iova || !in_window(fake, map))
+		return wrong(fake, -EINVAL);
+	for (unsigned int i = 0; i < c->n_maps; i++) {
+		if (ranges_overlap(c->maps[i].iova,
+				   c->maps[i].iova + (c->maps[i].size - 1),
+				   map->iova, map->iova + (map->size - 1)))
+			return wrong(fake, -EEXIST);
+	}
+	if (c->n_maps >= fake->dma_avail)
+		return fake->old_kernel ? -ENOSPC : wrong(fake, -ENOSPC);
+	if (!locking_fits(fake, map->size))
+		return -ENOMEM;
+	if (fake->map_errno)
+		return fake->map_errno;
+	c->maps[c->n_maps++] = (struct fake_map) { map->iova, map->size,
+						   map->vaddr, map->flags };
+	fake_write_status(fake);
+	return 0;
+}
+
+static int unmap_dma(struct fake *fake, struct fake_container *c,
+		     struct vfio_iommu_type1_dma_unmap *unmap)
+{
+	if (!c->has_iommu || unmap->argsz != sizeof(*unmap))
+		return wrong(fake, -EINVAL);
+	for (unsigned int i = 0; i < c->n_maps; i++) {
+		if (c->maps[i].iova != unmap->iova ||
+		    c->maps[i].size != unmap->size)
+			continue;
+		if (fake->bad_unmap_size) {
+			unmap->size = fake->bad_unmap_size;
+			return 0;
+		}
+		c->maps[i] = c->maps[--c->n_maps];
+		fake_write_status(fake);
+		return 0;
+	}
+	unmap->size = 0;
+	return wrong(fake, 0);
+}
+
+static int set_iommu(struct fake *fake, struct fake_container *c,
+		     unsigned long arg)
+{
+	if (c->has_iommu || c->n_groups == 0 || arg != VFIO_TYPE1v2_IOMMU)
+		return wrong(fake, -EINVAL);
+	for (unsigned int i = 0; i < fake->n_groups; i++) {
+		if (fake->groups[i].container == c &&
+		    fake->groups[i].enter_errno)
+			return fake->groups[i].enter_errno;
+	}
+	c->has_iommu = true;
+	return 0;
+}
+
+static int container_ioctl(struct fake *fake, struct fake_container *c,
+			   unsigned long request, unsigned long arg)
+{
+	switch (request) {
+	case VFIO_GET_API_VERSION:
+		return fake->api_version;
+	case VFIO_CHECK_EXTENSION:
+		return arg == VFIO_TYPE1v2_IOMMU && !fake->no_type1;
+	case VFIO_SET_IOMMU:
+		return set_iommu(fake, c, arg);
+	case VFIO_IOMMU_GET_INFO:
+		return get_info(fake, c, (void *)arg);
+	case VFIO_IOMMU_MAP_DMA:
+		return map_dma(fake, c, (void *)arg);
+	case VFIO_IOMMU_UNMAP_DMA:
+		return unmap_dma(fake, c, (void *)arg);
+	default:
+		return wrong(fake, -ENOTTY);
+	}
+}
+
+static int set_container(struct fake *fake, struct fake_group *group,
+			 const int *container_fd)
+{
+	struct fake_file *file = file_get(fake, *container_fd);
+	struct fake_container *c;
+
+	if (!file || file->type != FAKE_CONTAINER || group->container)
+		return wrong(fake, -EINVAL);
+	c = file->object;
+	if (c->has_iommu && group->enter_errno)
+		return group->enter_errno;
+	group->container = c;
+	c->n_groups++;
+	return 0;
+}
+
+/* Called with the lock held; lets go of it around the slow part. */
+static int get_device_fd(struct fake *fake, struct fake_group *group,
+			 const char *name)
+{
+	struct fake_device *device = NULL;
+
+	for (unsigned int i = 0; i < fake->n_devices; i++) {
+		if (fake->devices[i].group == group &&
+		    strcmp(fake->devices[i].name, name) == 0)
+			device = &fake->devices[i];
+	}
+	if (!device)
+		return -ENODEV;
+	if (!group->container || !group->container->has_iommu ||
+	    (fake->has_hooks && !group->announced))
+		return wrong(fake, -EINVAL);
+	if (fake->on_device_open) {
+		pthread_mutex_unlock(&fake->lock);
+		fake->on_device_open(fake);
+		pthread_mutex_lock(&fake->lock);
+	}
+	if (!group->container)
+		return wrong(fake, -EINVAL);
+	if (device->open_errno)
+		return device->open_errno;
+	device->n_open++;
+	group->n_open_devices++;
+	return file_new(fake, FAKE_DEVICE, device);
+}
+
+static int group_ioctl(struct fake *fake, struct fake_group *group,
+		       unsigned long request, unsigned long arg)
+{
+	struct vfio_group_status *status;
+
+	switch (request) {
+	case VFIO_GROUP_GET_STATUS:
+		status = (void *)arg;
+		status->flags = group->not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
+		return 0;
+	case VFIO_GROUP_SET_CONTAINER:
+		return set_container(fake, group, (void *)arg);
+	case VFIO_GROUP_UNSET_CONTAINER:
+		if (!group->container || group->announced)
+			return wrong(fake, -EINVAL);
+		if (group->n_open_devices > 0)
+			return wrong(fake, -EBUSY);
+		group_detach(fake, group);
+		fake_write_status(fake);
+		return 0;
+	case VFIO_GROUP_GET_DEVICE_FD:
+		return get_device_fd(fake, group, (void *)arg);
+	default:
+		return wrong(fake, -ENOTTY);
+	}
+}
+
+static int fake_ioctl(void *opaque, int fd, unsigned long request,
+		      unsigned long arg)
+{
+	struct fake *fake = opaque;
+	struct fake_file *file;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	file = file_get(fake, fd);
+	r = count_call(fake);
+	if (r < 0)
+		goto unlock;
+	if (file && file->type == FAKE_CONTAINER)
+		r = container_ioctl(fake, file->object, request, arg);
+	else if (file && file->type == FAKE_GROUP)
+		r = group_ioctl(fake, file->object, request, arg);
+	else
+		r = wrong(fake, -EBADF);
+unlock:
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static int fake_get_memlock(void *opaque, struct rlimit *ret_limit)
+{
+	struct fake *fake = opaque;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = count_call(fake);
+	if (r == 0)
+		*ret_limit = fake->memlock;
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static int fake_set_memlock(void *opaque, const struct rlimit *limit)
+{
+	struct fake *fake = opaque;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = count_call(fake);
+	if (r == 0 && limit->rlim_max > fake->memlock.rlim_max &&
+	    !fake->may_raise_hard)
+		r = -EPERM;
+	if (r == 0)
+		fake->memlock = *limit;
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static struct fake_group *announced_group(struct fake *fake, int fd)
+{
+	struct fake_file *file = file_get(fake, fd);
+
+	return file && file->type == FAKE_GROUP ? file->object : NULL;
+}
+
+static int file_added(void *opaque, int fd, struct moat_err *err)
+{
+	struct fake *fake = opaque;
+	struct fake_group *group;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	group = announced_group(fake, fd);
+	r = count_call(fake);
+	if (r < 0) {
+		(void)moat_fail(err, r, "the hook refuses");
+	} else if (!group || !group->container || group->announced) {
+		r = wrong(fake, -EINVAL);
+	} else {
+		group->announced = true;
+		fake->announcements++;
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+static void file_removed(void *opaque, int fd)
+{
+	struct fake *fake = opaque;
+	struct fake_group *group;
+
+	pthread_mutex_lock(&fake->lock);
+	group = announced_group(fake, fd);
+	if (group && group->announced && group->n_open_devices == 0) {
+		group->announced = false;
+		fake->announcements--;
+	} else {
+		wrong(fake, 0);
+	}
+	pthread_mutex_unlock(&fake->lock);
+}
+
+static void make_dirs(struct fake *fake, const char *path)
+{
+	char whole[PATH_MAX];
+	char *slash = whole + strlen(fake->root) + 1;
+
+	ck_assert_int_eq(moat_path(whole, "%s/%s", fake->root, path), 0);
+	while ((slash = strchr(slash, '/'))) {
+		*slash = '\0';
+		ck_assert(mkdir(whole, 0755) == 0 || errno == EEXIST);
+		*slash++ = '/';
+	}
+}
+
+void fake_write(struct fake *fake, const char *path, const char *text)
+{
+	char whole[PATH_MAX];
+	FILE *f;
+
+	make_dirs(fake, path);
+	ck_assert_int_eq(moat_path(whole, "%s/%s", fake->root, path), 0);
+	f = fopen(whole, "we");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+void fake_link(struct fake *fake, const char *target, const char *path)
+{
+	char whole[PATH_MAX];
+
+	make_dirs(fake, path);
+	ck_assert_int_eq(moat_path(whole, "%s/%s", fake->root, path), 0);
+	ck_assert_int_eq(symlink(target, whole), 0);
+}
+
+void fake_init(struct fake *fake)
+{
+	memset(fake, 0, sizeof(*fake));
+	pthread_mutex_init(&fake->lock, NULL);
+	(void)snprintf(fake->root, sizeof(fake->root),
+		       "/tmp/moat-iommu-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(fake->root));
+	(void)snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->root);
+	(void)snprintf(fake->procfs, sizeof(fake->procfs), "%s/proc",
+		       fake->root);
+	(void)snprintf(fake->dev, sizeof(fake->dev), "%s/dev", fake->root);
+	fake->host = (struct moat_host) { .sysfs = fake->sysfs,
+					  .procfs = fake->procfs,
+					  .dev = fake->dev,
+					  .state = "/nonexistent" };
+	fake->fail_errno = -EIO;
+	fake->page_sizes = 0x40201000;
+	fake->windows[0] = (struct moat_iova_range) { 0, 0xfedfffff };
+	fake->windows[1] =
+		(struct moat_iova_range) { 0xfef00000, 0x7fffffffff };
+	fake->n_windows = 2;
+	fake->dma_avail = FAKE_MAPS;
+	fake->memlock = (struct rlimit) { RLIM_INFINITY, RLIM_INFINITY };
+	fake_write(fake,
+		   "sys/module/vfio_iommu_type1/parameters/"
+		   "allow_unsafe_interrupts",
+		   "N\n");
+	fake_write(fake, "proc/interrupts",
+		   "           CPU0\n  1:  9  IR-IO-APIC  1-edge  i8042\n");
+	fake_write_status(fake);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void fake_fini(struct fake *fake)
+{
+	ck_assert_int_eq(nftw(fake->root, remove_one, 16, FTW_DEPTH | FTW_PHYS),
+			 0);
+	pthread_mutex_destroy(&fake->lock);
+}
+
+static struct fake_group *group_make(struct fake *fake, unsigned int id)
+{
+	struct fake_group *group;
+	char path[PATH_MAX];
+
+	for (unsigned int i = 0; i < fake->n_groups; i++) {
+		if (fake->groups[i].id == id)
+			return &fake->groups[i];
+	}
+	ck_assert_uint_lt(fake->n_groups, ARRAY_SIZE(fake->groups));
+	group = &fake->groups[fake->n_groups++];
+	group->id = id;
+	(void)moat_path(path, "sys/kernel/iommu_groups/%u/reserved_regions",
+			id);
+	fake_write(fake, path, "0x00000000fee00000 0x00000000feefffff msi\n");
+	return group;
+}
+
+struct fake_device *fake_add_device(struct fake *fake, const char *name,
+				    unsigned int group, const char *driver)
+{
+	struct fake_device *device;
+	char path[PATH_MAX], target[PATH_MAX];
+
+	ck_assert_uint_lt(fake->n_devices, ARRAY_SIZE(fake->devices));
+	device = &fake->devices[fake->n_devices++];
+	(void)snprintf(device->name, sizeof(device->name), "%s", name);
+	device->group = group_make(fake, group);
+
+	(void)moat_path(path, "sys/bus/pci/devices/%s/iommu_group", name);
+	(void)moat_path(target, "../../../../kernel/iommu_groups/%u", group);
+	fake_link(fake, target, path);
+	(void)moat_path(path, "sys/kernel/iommu_groups/%u/devices/%s", group,
+			name);
+	(void)moat_path(target, "../../../../bus/pci/devices/%s", name);
+	fake_link(fake, target, path);
+	if (driver) {
+		(void)moat_path(path, "sys/bus/pci/devices/%s/driver", name);
+		(void)moat_path(target, "../../drivers/%s", driver);
+		fake_link(fake, target, path);
+	}
+	return device;
+}
+
+struct moat_ioas_config fake_config(struct fake *fake)
+{
+	fake->has_hooks = true;
+	return (struct moat_ioas_config) {
+		.backend = "type1",
+		.hooks = { .file_added = file_added,
+			   .file_removed = file_removed,
+			   .opaque = fake },
+		.host = &fake->host,
+		.sys = &fake_vfio_ops,
+		.sys_opaque = fake,
+	};
+}
+
+unsigned int fake_n_maps(struct fake *fake)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&fake->lock);
+	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++)
+		n += fake->containers[i].n_maps;
+	pthread_mutex_unlock(&fake->lock);
+	return n;
+}
+
+bool fake_has_map(struct fake *fake, uint64_t iova, uint64_t size)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&fake->lock);
+	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++) {
+		struct fake_container *c = &fake->containers[i];
+
+		for (unsigned int j = 0; j < c->n_maps; j++)
+			found |= c->maps[j].iova == iova &&
+				 c->maps[j].size == size;
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return found;
+}
+
+void fake_assert_clean(struct fake *fake)
+{
+	ck_assert_uint_eq(fake->wrong, 0);
+	ck_assert_uint_eq(fake->n_files, 0);
+	ck_assert_uint_eq(fake->announcements, 0);
+	ck_assert_uint_eq(fake_n_maps(fake), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++)
+		ck_assert(!fake->containers[i].used);
+	for (unsigned int i = 0; i < fake->n_groups; i++) {
+		ck_assert(!fake->groups[i].file_open);
+		ck_assert_ptr_null(fake->groups[i].container);
+	}
+	for (unsigned int i = 0; i < fake->n_devices; i++)
+		ck_assert_uint_eq(fake->devices[i].n_open, 0);
+}
+
+const struct vfio_sys_ops fake_vfio_ops = {
+	.open = fake_open,
+	.close = fake_close,
+	.ioctl = fake_ioctl,
+	.get_memlock = fake_get_memlock,
+	.set_memlock = fake_set_memlock,
+};
