@@ -255,6 +255,34 @@ static int add_btrfs(struct in_use *u, const char *where, const char *node)
 	return r;
 }
 
+/* A 9p file system that a virtio device serves is mounted by its tag. */
+static int add_9p(struct in_use *u, const char *where, const char *tag)
+{
+	struct purpose why = { .kind = USE_MOUNT, .where = where, .disk = tag };
+	char dir[PATH_MAX], path[PATH_MAX], device[PATH_MAX], text[64];
+	const struct dirent *entry;
+	int r = 0;
+	DIR *d;
+
+	if (moat_path(dir, "%s/bus/virtio/drivers/9pnet_virtio",
+		      u->host->sysfs) < 0)
+		return 0;
+	d = opendir(dir);
+	if (!d)
+		return 0;
+	while (r == 0 && (entry = readdir(d))) {
+		if (moat_path(path, "%s/%s/mount_tag", dir, entry->d_name) < 0 ||
+		    moat_read_text(path, text, sizeof(text)) < 0 ||
+		    strcmp(text, tag))
+			continue;
+		*strrchr(path, '/') = '\0';
+		if (realpath(path, device))
+			r = add_use(u, &why, device);
+	}
+	(void)closedir(d);
+	return r;
+}
+
 /*
  * One line: "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/sda1 rw".
  * A file system that lies on several disks has a number of its own instead
@@ -286,6 +314,8 @@ static int add_mount(struct in_use *u, char *line)
 		r = add_node(u, USE_MOUNT, where, source);
 	if (r == 0 && strcmp(fstype, "btrfs") == 0)
 		r = add_btrfs(u, where, source);
+	if (r == 0 && strcmp(fstype, "9p") == 0)
+		r = add_9p(u, where, source);
 	return r;
 }
 

@@ -147,18 +147,20 @@ static unsigned int terminal_width(void)
 	return ws.ws_col < WIDTH_MIN ? WIDTH_MIN : ws.ws_col;
 }
 
-/* Text broken between words, each line behind INDENT spaces. */
-static void print_wrapped(const char *text, unsigned int width)
+/* @lead, then the text broken between words, behind INDENT columns. */
+static void print_wrapped(const char *lead, const char *text,
+			  unsigned int width)
 {
-	unsigned int column = 0;
+	unsigned int column = INDENT;
 
+	(void)printf("%-*s", INDENT, lead);
 	while (*text) {
 		const unsigned int len = (unsigned int)strcspn(text, " ");
 
-		if (column == 0 || column + 1 + len > width) {
-			(void)printf("%s%*s", column ? "\n" : "", INDENT, "");
+		if (column > INDENT && column + 1 + len > width) {
+			(void)printf("\n%*s", INDENT, "");
 			column = INDENT;
-		} else {
+		} else if (column > INDENT) {
 			(void)putchar(' ');
 			column++;
 		}
@@ -219,26 +221,43 @@ static void add_reason(struct text *t, const char *reason, const char *addr)
 		text_add(t, "%s", reason);
 }
 
+static void add_verdict(struct text *t, const struct row *row, const char *addr)
+{
+	switch (row->answer) {
+	case ANSWER_YES:
+		text_add(t, "assignable");
+		return;
+	case ANSWER_BIND:
+		text_add(t,
+			 "assignable after `moat bind %s`, or with "
+			 "managed=on",
+			 row->fn->bdf.domain ? addr : addr + strlen("0000:"));
+		return;
+	case ANSWER_NO:
+		text_add(t, "not assignable: ");
+		break;
+	case ANSWER_USED:
+		text_add(t, "in use: ");
+		break;
+	}
+	add_reason(t, row->reason.msg, addr);
+}
+
 /*
  * 0000:04:08.0  Ethernet controller: Vendor Device [8086:10d3]
  *               driver e1000e, group 4, node 0, reset flr bus
- *               assignable
+ *               assignable after `moat bind 04:08.0`, or with managed=on
  */
 static void print_row(const struct row *row, unsigned int width)
 {
-	static const char *const verdicts[] = {
-		[ANSWER_YES] = "assignable",
-		[ANSWER_BIND] = "assignable once bound: ",
-		[ANSWER_NO] = "not assignable: ",
-		[ANSWER_USED] = "in use: ",
-	};
+	struct text what = { .len = 0 }, facts = { .len = 0 };
+	struct text verdict = { .len = 0 };
 	const struct moat_host_pci *fn = row->fn;
-	struct text facts = { .len = 0 }, verdict = { .len = 0 };
 	char addr[MOAT_BDF_STRLEN];
 
-	(void)printf("%-*s%s: %s %s [%04x:%04x]\n", INDENT,
-		     moat_bdf_str(fn->bdf, addr), row->class_name, row->vendor,
-		     row->device, fn->vendor, fn->device);
+	(void)moat_bdf_str(fn->bdf, addr);
+	text_add(&what, "%s: %s %s [%04x:%04x]", row->class_name, row->vendor,
+		 row->device, fn->vendor, fn->device);
 	if (fn->driver[0])
 		text_add(&facts, "driver %s, ", fn->driver);
 	else
@@ -250,10 +269,10 @@ static void print_row(const struct row *row, unsigned int width)
 		text_add(&facts, "reset %s", fn->reset_method);
 	else
 		text_add(&facts, "no reset");
-	print_wrapped(facts.buf, width);
-	text_add(&verdict, "%s", verdicts[row->answer]);
-	add_reason(&verdict, row->reason.msg, addr);
-	print_wrapped(verdict.buf, width);
+	add_verdict(&verdict, row, addr);
+	print_wrapped(addr, what.buf, width);
+	print_wrapped("", facts.buf, width);
+	print_wrapped("", verdict.buf, width);
 }
 
 static struct json_object *json_text(const char *text)

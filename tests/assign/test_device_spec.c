@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <moat/device_spec.h>
+
+#include "common/util.h"
+#include "tests/check_main.h"
+
+static const struct {
+	const char *text;
+	struct moat_device_spec want;
+} good[] = {
+	{ "host=04:08.0",
+	  { .host = { 0, 4, 8, 0 },
+	    .dma = MOAT_DMA_IOMMU,
+	    .name = "0000:04:08.0" } },
+	{ "host=0000:04:08.0,dma=iommu,name=disk,managed=on",
+	  { .host = { 0, 4, 8, 0 },
+	    .dma = MOAT_DMA_IOMMU,
+	    .name = "disk",
+	    .managed = true } },
+	{ "name=a b=c,managed=off,dma=none,host=10000:e1:1f.7",
+	  { .host = { 0x10000, 0xe1, 0x1f, 7 },
+	    .dma = MOAT_DMA_NONE,
+	    .name = "a b=c" } },
+	{ "host=A:1.2", { .host = { 0, 0xa, 1, 2 }, .name = "0000:0a:01.2" } },
+	{ "host=1:2.3,name="
+	  "123456789012345678901234567890123456789012345678901234567890123",
+	  { .host = { 0, 1, 2, 3 },
+	    .name = "1234567890123456789012345678901234567890123456789012345678"
+		    "90123" } },
+};
+
+START_TEST(good_specs_are_understood)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		const struct moat_device_spec *want = &good[i].want;
+		struct moat_device_spec spec;
+		struct moat_err err;
+		int r;
+
+		r = moat_device_spec_parse(good[i].text, &spec, &err);
+		ck_assert_msg(r == 0, "%s: %s", good[i].text, err.msg);
+		ck_assert(moat_bdf_equal(spec.host, want->host));
+		ck_assert_int_eq(spec.dma, want->dma);
+		ck_assert_str_eq(spec.name, want->name);
+		ck_assert_int_eq(spec.managed, want->managed);
+	}
+}
+END_TEST
+
+/* Each bad spec, and a part of its sentence that names what is wrong. */
+static const struct {
+	const char *text, *says;
+} bad[] = {
+	{ "", "-pcidevice" },
+	{ "dma=iommu", "host is missing" },
+	{ "host", "'host' needs a value" },
+	{ "host=", "'host' needs a value" },
+	{ "04:08.0", "unknown key '04:08.0'" },
+	{ "host=04:08", "'04:08' is not a PCI address" },
+	{ "host=04:08.8", "'04:08.8' is not a PCI address" },
+	{ "host=04:20.0", "'04:20.0' is not a PCI address" },
+	{ "host=04:08.0 ", "'04:08.0 ' is not a PCI address" },
+	{ "host=04:08.0x", "'04:08.0x' is not a PCI address" },
+	{ "host=100000000:04:08.0", "is not a PCI address" },
+	{ "host=04:08.0,", "nothing where a key=value" },
+	{ "host=04:08.0,,dma=iommu", "nothing where a key=value" },
+	{ ",host=04:08.0", "nothing where a key=value" },
+	{ "host=04:08.0,dma=off", "'off' is not a value of dma" },
+	{ "host=04:08.0,dma=IOMMU", "expected iommu|none" },
+	{ "host=04:08.0,dma=iommu|none", "is not a value of dma" },
+	{ "host=04:08.0,dma=", "'dma' needs a value" },
+	{ "host=04:08.0,managed=yes", "'yes' is not a value of managed" },
+	{ "host=04:08.0,managed", "'managed' needs a value" },
+	{ "host=04:08.0,Dma=iommu", "unknown key 'Dma'" },
+	{ "host=04:08.0,color=red", "unknown key 'color'" },
+	{ "host=04:08.0,host=04:08.0", "host is given twice" },
+	{ "host=04:08.0,name=", "'name' needs a value" },
+	{ "host=04:08.0,name=a\nb", "character 2 of name" },
+	{ "host=04:08.0,name=\x1b[31m", "character 1 of name" },
+	{ "host=04:08.0,name=\x7f", "character 1 of name" },
+	{ "host=04:08.0,name=\xc3\xa4", "character 1 of name" },
+	{ "host=1:2.3,name="
+	  "1234567890123456789012345678901234567890123456789012345678901234",
+	  "name is 64 characters long; at most 63 fit" },
+};
+
+START_TEST(bad_specs_say_what_is_wrong)
+{
+	struct moat_device_spec spec, before;
+
+	memset(&spec, 0x5a, sizeof(spec));
+	before = spec;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct moat_err err = { "" };
+		int r;
+
+		r = moat_device_spec_parse(bad[i].text, &spec, &err);
+		ck_assert_msg(r == -EINVAL, "%s: %d", bad[i].text, r);
+		ck_assert_msg(strstr(err.msg, bad[i].says) != NULL,
+			      "'%s' does not say '%s'", err.msg, bad[i].says);
+		ck_assert_msg(strncmp(err.msg, "-pcidevice", 10) == 0, "%s",
+			      err.msg);
+		ck_assert_int_eq(memcmp(&spec, &before, sizeof(spec)), 0);
+	}
+}
+END_TEST
+
+START_TEST(help_names_every_key)
+{
+	static const char *const keys[] = { "host=", "dma=iommu|none",
+					    "name=", "managed=on|off" };
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	f = open_memstream(&text, &size);
+	ck_assert_ptr_nonnull(f);
+	moat_device_spec_help(f);
+	ck_assert_int_eq(fclose(f), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		ck_assert_ptr_nonnull(strstr(text, keys[i]));
+	free(text);
+}
+END_TEST
+
+CHECK_MAIN("device_spec", good_specs_are_understood,
+	   bad_specs_say_what_is_wrong, help_names_every_key)

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <moat/host_pci.h>
+
+#include "common/util.h"
+#include "tests/assign/fake_host.h"
+#include "tests/check_main.h"
+
+/* An SSD alone in its group, and a desktop's usual chipset group. */
+static const struct fake_fn ssd = {
+	.addr = "0000:04:08.0",
+	.vendor = 0x144d,
+	.device = 0xa808,
+	.class_code = 0x010802,
+	.driver = "nvme",
+	.group = 14,
+	.reset_method = "flr bus\n",
+	.numa_node = 1,
+};
+static const struct fake_fn isa = { .addr = "0000:00:1f.0",
+				    .vendor = 0x8086,
+				    .device = 0x2918,
+				    .class_code = 0x060100,
+				    .driver = "lpc_ich",
+				    .group = 6,
+				    .numa_node = -1 };
+static const struct fake_fn sata = { .addr = "0000:00:1f.2",
+				     .vendor = 0x8086,
+				     .device = 0x2922,
+				     .class_code = 0x010601,
+				     .driver = "ahci",
+				     .group = 6,
+				     .numa_node = -1 };
+static const struct fake_fn smbus = { .addr = "0000:00:1f.3",
+				      .vendor = 0x8086,
+				      .device = 0x2930,
+				      .class_code = 0x0c0500,
+				      .driver = "i801_smbus",
+				      .group = 6,
+				      .numa_node = -1 };
+static const struct fake_fn port = { .addr = "0000:00:1c.0",
+				     .vendor = 0x8086,
+				     .device = 0x2940,
+				     .class_code = 0x060400,
+				     .header_type = 0x81,
+				     .driver = "pcieport",
+				     .group = 6,
+				     .numa_node = -1 };
+
+static struct moat_host_pci read_fn(const struct fake_host *h, const char *addr)
+{
+	struct moat_host_pci fn;
+	struct moat_err err;
+	int r;
+
+	r = moat_host_pci_read(&h->host, fake_bdf(addr), &fn, &err);
+	ck_assert_msg(r == 0, "%s", err.msg);
+	return fn;
+}
+
+START_TEST(a_function_is_read_whole)
+{
+	struct moat_host_pci fn;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	fn = read_fn(&h, ssd.addr);
+	ck_assert_uint_eq(fn.vendor, 0x144d);
+	ck_assert_uint_eq(fn.device, 0xa808);
+	ck_assert_uint_eq(fn.class_code, 0x010802);
+	ck_assert(!fn.is_bridge);
+	ck_assert_str_eq(fn.driver, "nvme");
+	ck_assert_int_eq(fn.iommu_group, 14);
+	ck_assert_int_eq(fn.numa_node, 1);
+	ck_assert_str_eq(fn.reset_method, "flr bus");
+	ck_assert_str_eq(fn.in_use, "");
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(what_is_missing_reads_as_none)
+{
+	struct fake_fn bare = ssd;
+	struct moat_host_pci fn;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	bare.driver = NULL;
+	bare.group = -1;
+	bare.reset_method = NULL;
+	bare.numa_node = -1;
+	fake_add_fn(&h, &bare);
+	fn = read_fn(&h, bare.addr);
+	ck_assert_str_eq(fn.driver, "");
+	ck_assert_int_eq(fn.iommu_group, MOAT_NO_GROUP);
+	ck_assert_int_eq(fn.numa_node, MOAT_NO_NODE);
+	ck_assert_str_eq(fn.reset_method, "");
+
+	/* Before Linux 5.15: there is a reset, which one is not told. */
+	fake_attr(&h, bare.addr, "reset", "");
+	fn = read_fn(&h, bare.addr);
+	ck_assert_str_eq(fn.reset_method, "default");
+	fake_host_fini(&h);
+}
+END_TEST
+
+/* VFIO gives a device without an IOMMU a group that fences nothing. */
+START_TEST(a_made_up_group_is_no_group)
+{
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	fake_write(&h, "sys/kernel/iommu_groups/14/name", "vfio-noiommu\n");
+	ck_assert_int_eq(read_fn(&h, ssd.addr).iommu_group, MOAT_NO_GROUP);
+	fake_host_fini(&h);
+}
+END_TEST
+
+static const struct {
+	unsigned int header_type, class_code;
+	bool bridge;
+} bridge_cases[] = {
+	{ 0x00, 0x020000, false }, { 0x80, 0x020000, false },
+	{ 0x01, 0x060400, true },  { 0x81, 0x060400, true },
+	{ 0x02, 0x060700, true },  { 0x00, 0x060100, false },
+	{ 0xff, 0x060400, true }, /* does not answer: by its class */
+	{ 0xff, 0x020000, false },
+};
+
+START_TEST(the_header_type_makes_a_bridge)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bridge_cases); i++) {
+		struct fake_fn fn = ssd;
+		struct fake_host h;
+
+		fake_host_init(&h);
+		fn.header_type = bridge_cases[i].header_type;
+		fn.class_code = bridge_cases[i].class_code;
+		fake_add_fn(&h, &fn);
+		ck_assert_int_eq(read_fn(&h, fn.addr).is_bridge,
+				 bridge_cases[i].bridge);
+		fake_host_fini(&h);
+	}
+}
+END_TEST
+
+START_TEST(hostile_attributes_are_refused)
+{
+	static const struct {
+		const char *attr, *text;
+	} cases[] = {
+		{ "vendor", "0x10000\n" },
+		{ "vendor", "-1\n" },
+		{ "device", "0x12 34\n" },
+		{ "class", "0x1000000\n" },
+		{ "class", "" },
+		{ "device", "0x1111111111111111111111111111111111111111\n" },
+	};
+	struct moat_host_pci fn;
+	struct moat_err err;
+	struct fake_host h;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake_host_init(&h);
+		fake_add_fn(&h, &ssd);
+		fake_attr(&h, ssd.addr, cases[i].attr, cases[i].text);
+		ck_assert_int_lt(moat_host_pci_read(&h.host, fake_bdf(ssd.addr),
+						    &fn, &err),
+				 0);
+		ck_assert_ptr_nonnull(strstr(err.msg, ssd.addr));
+		fake_host_fini(&h);
+	}
+}
+END_TEST
+
+START_TEST(an_absent_function_is_named)
+{
+	struct moat_host_pci fn;
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	ck_assert_int_eq(
+		moat_host_pci_read(&h.host, fake_bdf("04:08.0"), &fn, &err),
+		-ENODEV);
+	ck_assert_str_eq(err.msg,
+			 "there is no PCI device 0000:04:08.0 on this machine; "
+			 "`moat devices` lists those there are");
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(the_list_is_sorted_and_skips_what_is_no_device)
+{
+	struct fake_fn vmd = ssd;
+	struct moat_host_pci *fns;
+	struct moat_err err;
+	struct fake_host h;
+	size_t n;
+
+	fake_host_init(&h);
+	vmd.addr = "10000:01:00.0";
+	fake_add_fn(&h, &vmd);
+	fake_add_fn(&h, &ssd);
+	fake_add_fn(&h, &smbus);
+	fake_add_fn(&h, &sata);
+	fake_write(&h, "sys/bus/pci/devices/README", "");
+	fake_link(&h, "sys/bus/pci/devices/0000:00:00.0", "gone");
+	ck_assert_int_eq(moat_host_pci_list(&h.host, &fns, &n, &err), 0);
+	ck_assert_uint_eq(n, 4);
+	ck_assert(moat_bdf_equal(fns[0].bdf, fake_bdf("00:1f.2")));
+	ck_assert(moat_bdf_equal(fns[1].bdf, fake_bdf("00:1f.3")));
+	ck_assert(moat_bdf_equal(fns[2].bdf, fake_bdf("04:08.0")));
+	ck_assert(moat_bdf_equal(fns[3].bdf, fake_bdf("10000:01:00.0")));
+	free(fns);
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(vfio_drivers_are_known_by_name)
+{
+	static const struct {
+		const char *driver;
+		bool vfio;
+	} cases[] = {
+		{ "vfio-pci", true },
+		{ "mlx5_vfio_pci", true },
+		{ "nvgrace-gpu-vfio-pci", true },
+		{ "vfio-pci-zdev", true },
+		{ "nvme", false },
+		{ "", false },
+		{ "uio_pci_generic", false },
+		{ "pci-stub", false },
+		{ "notvfio_pci", false },
+		{ "vfio", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_msg(moat_host_pci_is_vfio(cases[i].driver) ==
+				      cases[i].vfio,
+			      "%s", cases[i].driver);
+}
+END_TEST
+
+#define ASK_MANAGED (1 << 0)
+#define ASK_FORCE   (1 << 1)
+
+/* The verdict on @addr; @same: its company in the guest, or NULL. */
+static int verdict(const struct fake_host *h, const char *addr,
+		   const char *same, unsigned int ask, struct moat_err *err)
+{
+	struct moat_host_pci fn = read_fn(h, addr);
+	struct moat_bdf list[2] = { fn.bdf };
+	size_t n = 1;
+
+	if (same)
+		list[n++] = fake_bdf(same);
+	err->msg[0] = '\0';
+	return moat_host_pci_verdict(&h->host, &fn, list, n, ask & ASK_MANAGED,
+				     ask & ASK_FORCE, err);
+}
+
+static void chipset(struct fake_host *h)
+{
+	fake_add_fn(h, &port);
+	fake_add_fn(h, &isa);
+	fake_add_fn(h, &sata);
+	fake_add_fn(h, &smbus);
+}
+
+static void rebind(const struct fake_host *h, const char *addr,
+		   const char *driver)
+{
+	char path[PATH_MAX], to[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver",
+		       addr);
+	fake_unlink(h, path);
+	if (!driver)
+		return;
+	fake_add_driver(h, driver);
+	(void)snprintf(to, sizeof(to), "sys/bus/pci/drivers/%s", driver);
+	fake_link(h, path, to);
+}
+
+START_TEST(a_driver_in_the_way_is_named_with_both_remedies)
+{
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, 0, &err), -EBUSY);
+	ck_assert_str_eq(err.msg,
+			 "0000:04:08.0 is bound to the host's driver nvme; run "
+			 "`moat bind 04:08.0` to free it, or add managed=on to "
+			 "take it for this run only");
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, ASK_MANAGED, &err), 0);
+
+	rebind(&h, ssd.addr, NULL);
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, 0, &err), -EBUSY);
+	ck_assert_str_eq(err.msg,
+			 "0000:04:08.0 is not bound to vfio-pci; run "
+			 "`moat bind 04:08.0`, or add managed=on to bind it "
+			 "for this run only");
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(a_function_on_vfio_is_assignable)
+{
+	struct fake_fn fn = ssd;
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fn.driver = "vfio-pci";
+	fake_add_fn(&h, &fn);
+	ck_assert_int_eq(verdict(&h, fn.addr, NULL, 0, &err), 0);
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(bridges_are_refused)
+{
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	chipset(&h);
+	ck_assert_int_eq(verdict(&h, port.addr, NULL, ASK_MANAGED, &err),
+			 -EINVAL);
+	ck_assert_str_eq(err.msg, "0000:00:1c.0 is a bridge; only endpoints "
+				  "can be assigned");
+	ck_assert_int_eq(verdict(&h, isa.addr, NULL, ASK_MANAGED, &err),
+			 -EINVAL);
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(without_a_group_the_reason_is_looked_for)
+{
+	struct fake_fn fn = ssd;
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fn.group = -1;
+	fake_add_fn(&h, &fn);
+	ck_assert_int_eq(verdict(&h, fn.addr, NULL, ASK_FORCE, &err), -ENODEV);
+	ck_assert_str_eq(err.msg,
+			 "0000:04:08.0 has no IOMMU group, so nothing would "
+			 "fence its DMA: this machine's IOMMU does not cover "
+			 "it");
+	fake_host_fini(&h);
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &fn);
+	ck_assert_int_eq(remove(strcat(h.sysfs, "/class/iommu/dmar0")), 0);
+	h.sysfs[strlen(h.root) + 4] = '\0';
+	ck_assert_int_eq(verdict(&h, fn.addr, NULL, 0, &err), -ENODEV);
+	ck_assert_ptr_nonnull(strstr(err.msg, "turn VT-d, AMD-Vi or IOMMU on"));
+	fake_write(&h, "sys/firmware/acpi/tables/IVRS", "");
+	ck_assert_int_eq(verdict(&h, fn.addr, NULL, 0, &err), -ENODEV);
+	ck_assert_ptr_nonnull(strstr(err.msg, "without amd_iommu=off"));
+	fake_write(&h, "sys/firmware/acpi/tables/DMAR", "");
+	ck_assert_int_eq(verdict(&h, fn.addr, NULL, 0, &err), -ENODEV);
+	ck_assert_ptr_nonnull(
+		strstr(err.msg, "boot the host with intel_iommu=on"));
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(culprits_of_the_group_are_named)
+{
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	chipset(&h);
+	ck_assert_int_eq(verdict(&h, sata.addr, NULL, 0, &err), -EBUSY);
+	ck_assert_str_eq(
+		err.msg,
+		"0000:00:1f.2 shares IOMMU group 6 with 0000:00:1f.0 (driver "
+		"lpc_ich) and 0000:00:1f.3 (driver i801_smbus), which the "
+		"host uses and no IOMMU can keep apart from it; assign them "
+		"to the same guest too, or free them: "
+		"`moat bind 00:1f.2 00:1f.0 00:1f.3`");
+
+	/* The bridge of the group is none of them. */
+	rebind(&h, isa.addr, NULL);
+	ck_assert_int_eq(verdict(&h, sata.addr, NULL, ASK_MANAGED, &err),
+			 -EBUSY);
+	ck_assert_str_eq(err.msg,
+			 "0000:00:1f.2 shares IOMMU group 6 with 0000:00:1f.3 "
+			 "(driver i801_smbus), which the host uses and no "
+			 "IOMMU can keep apart from it; assign them to the "
+			 "same guest too, or free them: `moat bind 00:1f.3`");
+
+	/* In the same guest, on VFIO, on pci-stub, on nothing: all fine. */
+	ck_assert_int_eq(verdict(&h, sata.addr, smbus.addr, ASK_MANAGED, &err),
+			 0);
+	rebind(&h, smbus.addr, "vfio-pci");
+	ck_assert_int_eq(verdict(&h, sata.addr, NULL, ASK_MANAGED, &err), 0);
+	rebind(&h, smbus.addr, "pci-stub");
+	ck_assert_int_eq(verdict(&h, sata.addr, NULL, ASK_MANAGED, &err), 0);
+	rebind(&h, smbus.addr, NULL);
+	ck_assert_int_eq(verdict(&h, sata.addr, NULL, ASK_MANAGED, &err), 0);
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(many_culprits_are_counted)
+{
+	char addrs[12][16];
+	struct fake_fn fn = ssd;
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	for (unsigned int i = 0; i < 12; i++) {
+		(void)snprintf(addrs[i], sizeof(addrs[i]), "0000:05:%02x.0", i);
+		fn.addr = addrs[i];
+		fake_add_fn(&h, &fn);
+	}
+	ck_assert_int_eq(verdict(&h, addrs[0], NULL, 0, &err), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(
+		err.msg, "0000:05:06.0 (driver nvme) and 5 more, which"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "05:06.0 ...`"));
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(what_the_host_needs_takes_force)
+{
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	fake_dir(&h, "sys/devices/pci0000:00/0000:04:08.0/nvme/nvme0/nvme0n1");
+	fake_link(&h, "sys/dev/block/259:0",
+		  "sys/devices/pci0000:00/0000:04:08.0/nvme/nvme0/nvme0n1");
+	fake_write(&h, "proc/4242/mountinfo",
+		   "25 1 259:0 / /srv/data rw - ext4 /dev/nvme0n1 rw\n");
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, ASK_MANAGED, &err),
+			 -EBUSY);
+	ck_assert_str_eq(err.msg,
+			 "0000:04:08.0 is in use by the host: /srv/data is "
+			 "mounted from it (nvme0n1); end that first, or take "
+			 "the device all the same with --force");
+	ck_assert_int_eq(
+		verdict(&h, ssd.addr, NULL, ASK_MANAGED | ASK_FORCE, &err), 0);
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(without_proc_nothing_is_known_to_be_free)
+{
+	struct moat_host_pci fn;
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	fake_unlink(&h, "proc/self/mountinfo");
+	ck_assert_int_eq(
+		moat_host_pci_read(&h.host, fake_bdf(ssd.addr), &fn, &err),
+		-ENOENT);
+	ck_assert_ptr_nonnull(
+		strstr(err.msg, "cannot tell which devices the host uses"));
+	fake_host_fini(&h);
+}
+END_TEST
+
+CHECK_MAIN("host_pci", a_function_is_read_whole, what_is_missing_reads_as_none,
+	   a_made_up_group_is_no_group, the_header_type_makes_a_bridge,
+	   hostile_attributes_are_refused, an_absent_function_is_named,
+	   the_list_is_sorted_and_skips_what_is_no_device,
+	   vfio_drivers_are_known_by_name,
+	   a_driver_in_the_way_is_named_with_both_remedies,
+	   a_function_on_vfio_is_assignable, bridges_are_refused,
+	   without_a_group_the_reason_is_looked_for,
+	   culprits_of_the_group_are_named, many_culprits_are_counted,
+	   what_the_host_needs_takes_force,
+	   without_proc_nothing_is_known_to_be_free)
