@@ -17,16 +17,19 @@
 #include <moat/vmm.h>
 
 struct kvm_cpuid2;
+struct kvm_sys;
 struct kvm_vm;
 
 /**
  * kvm_vm_create() - a VM with in-kernel PIC, I/O APIC, local APICs and PIT
+ * @sys: NULL: the kernel; else a test's fake
  *
  * Checks the API version and every capability that moat needs; the TSS and
  * identity map addresses are set (Intel needs them). Return: 0, or a
  * negative errno with what is missing and what to do in @err.
  */
-int kvm_vm_create(struct kvm_vm **ret_vm, struct moat_err *err);
+int kvm_vm_create(const struct kvm_sys *sys, struct kvm_vm **ret_vm,
+		  struct moat_err *err);
 void kvm_vm_destroy(struct kvm_vm *vm);
 
 /** kvm_vm_phys_bits() - the guest's physical address width */
@@ -49,13 +52,24 @@ int kvm_vm_irq_line(struct kvm_vm *vm, unsigned int gsi, bool level);
 int kvm_vm_irqfd(struct kvm_vm *vm, unsigned int gsi, int fd, int resample_fd);
 void kvm_vm_irqfd_remove(struct kvm_vm *vm, unsigned int gsi, int fd);
 
-/* MSI routes, staged and committed: moat/vmm.h says how. */
-int kvm_vm_msi_connect(struct kvm_vm *vm, int fd,
+/*
+ * MSI routes, noted and committed: moat/vmm.h says how. The notes are kept
+ * by @owner (an assigned device), so that devices do not commit or forget
+ * what another one has noted half of.
+ */
+int kvm_vm_msi_connect(struct kvm_vm *vm, const void *owner, int fd,
 		       const struct moat_msi_msg *msg, unsigned int *ret_route);
 int kvm_vm_msi_update(struct kvm_vm *vm, unsigned int route,
 		      const struct moat_msi_msg *msg);
 void kvm_vm_msi_disconnect(struct kvm_vm *vm, unsigned int route);
-int kvm_vm_msi_commit(struct kvm_vm *vm);
+int kvm_vm_msi_commit(struct kvm_vm *vm, const void *owner);
+
+/**
+ * kvm_vm_reset_irqchips() - PIC, I/O APIC and PIT as at power-on
+ *
+ * No vCPU may run. Local APICs are their vCPU's.
+ */
+int kvm_vm_reset_irqchips(struct kvm_vm *vm, struct moat_err *err);
 
 /*
  * KVM's VFIO device: told which VFIO files (groups, device cdevs) are this
@@ -67,6 +81,15 @@ void kvm_vm_vfio_file_removed(void *vm, int fd);
 
 /** kvm_vm_fd() - for vcpu.c, which creates vCPUs from it */
 int kvm_vm_fd(const struct kvm_vm *vm);
+
+/** kvm_vm_sys() - the kernel, or the test's fake */
+const struct kvm_sys *kvm_vm_sys(const struct kvm_vm *vm);
+
+/** kvm_vm_check() - KVM_CHECK_EXTENSION: 0 when absent, else its value */
+int kvm_vm_check(const struct kvm_vm *vm, long cap);
+
+/** kvm_vm_dev_fd() - /dev/kvm, for the ioctls that are asked of it */
+int kvm_vm_dev_fd(const struct kvm_vm *vm);
 
 /** kvm_vm_vcpu_mmap_size() - of struct kvm_run and what follows it */
 size_t kvm_vm_vcpu_mmap_size(const struct kvm_vm *vm);

@@ -12,7 +12,7 @@
  *	feffc000	KVM's identity map page and TSS, for Intel
  *	100000000	RAM above 4 GiB, when there is more than 3 GiB
  *	mmio64		64-bit MMIO window: the upper half of the guest's
- *			physical address space
+ *			physical address space, of which at most 46 bits are used
  */
 #ifndef MOAT_VMM_LAYOUT_H
 #define MOAT_VMM_LAYOUT_H
@@ -46,6 +46,7 @@
 #define LAYOUT_LAPIC	    UINT64_C(0xfee00000)
 #define LAYOUT_IDENTITY_MAP UINT64_C(0xfeffc000) /* one page */
 #define LAYOUT_TSS	    UINT64_C(0xfeffd000) /* three pages */
+#define LAYOUT_TSS_LAST	    UINT64_C(0xfeffffff)
 
 /* Ports. PCI's window leaves the legacy and platform ports alone. */
 #define LAYOUT_PORT_PM	  0x600 /* ACPI PM1 event, control, timer: 16 */

@@ -27,6 +27,9 @@ void timeline_mark(enum timeline_phase phase);
 /** timeline_mark_at() - as above, with the CLOCK_MONOTONIC time in ns */
 void timeline_mark_at(enum timeline_phase phase, uint64_t ns);
 
+/** timeline_ns() - when, CLOCK_MONOTONIC in ns; 0 when not reached yet */
+uint64_t timeline_ns(enum timeline_phase phase);
+
 /** timeline_write() - the marks as JSON, with @extra key/ns pairs of maps */
 int timeline_write(const char *path, uint64_t map_calls, uint64_t map_kernel_ns,
 		   uint64_t map_total_ns, struct moat_err *err);

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The Linux/x86 64-bit boot protocol, see boot.h.
+ *
+ * A kernel that is loaded below its preferred address moves itself up there
+ * before it decompresses (boot.rst, "init_size"), so elsewhere is of no use
+ * to it: it is loaded where it wants to be, or the guest is too small.
+ *
+ * Files go straight from the page cache into guest RAM; nothing of their
+ * size is kept in this process.
+ */
+#include <asm/bootparam.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "common/util.h"
+#include "vmm-glue/boot.h"
+
+#define SETUP_OFFSET	0x1f1
+#define SETUP_SECTS_DEF 4 /* when the field says 0 */
+#define SECTOR		UINT64_C(512)
+#define BOOT_FLAG	0xaa55
+#define HDRS_MAGIC	0x53726448 /* "HdrS" */
+#define PROTOCOL_MIN	0x020c	   /* 2.12 brought xloadflags */
+#define ENTRY_64	0x200	   /* from the load address */
+#define LOADER_OTHER	0xff
+#define PAGE		(4 * KiB)
+
+/* boot.rst: the kernel knows no more of its setup header than this. */
+static_assert(sizeof(struct setup_header) <=
+		      sizeof(((struct boot_header *)0)->setup),
+	      "the setup header fits");
+static_assert(offsetof(struct boot_params, hdr) == SETUP_OFFSET,
+	      "the setup header's place in the zero page");
+static_assert(sizeof(struct boot_params) == 4096, "the zero page is a page");
+
+/* Page tables: one PML4, one PDPT, four page directories of 2 MiB pages. */
+#define PTE_PRESENT 0x1
+#define PTE_WRITE   0x2
+#define PTE_HUGE    0x80
+#define N_PD	    4
+
+/* GDT slots that the protocol wants: __BOOT_CS 0x10 and __BOOT_DS 0x18. */
+#define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
+#define GDT_DATA   UINT64_C(0x00cf93000000ffff)
+
+struct boot {
+	int kernel_fd;
+	int initrd_fd; /* -1: none */
+	const char *kernel_path, *initrd_path;
+	const char *cmdline;
+	struct boot_header header;
+	uint64_t initrd_len;
+	uint64_t initrd; /* guest address, by boot_place() */
+};
+
+static int bad(struct moat_err *err, const char *why)
+{
+	return moat_fail(err, -ENOEXEC, "%s", why);
+}
+
+/* Is what the setup header says true of a kernel that can be started here? */
+static int check_setup(const struct setup_header *hdr, struct moat_err *err)
+{
+	if (hdr->boot_flag != BOOT_FLAG || hdr->header != HDRS_MAGIC)
+		return bad(err, "not a Linux bzImage");
+	if (hdr->version < PROTOCOL_MIN)
+		return moat_fail(err, -ENOEXEC,
+				 "its boot protocol is %u.%02u; 2.12 (Linux "
+				 "3.8) or later is needed",
+				 hdr->version >> 8, hdr->version & 0xff);
+	if (!(hdr->loadflags & LOADED_HIGH))
+		return bad(err, "a zImage; a bzImage is needed");
+	if (!(hdr->xloadflags & XLF_KERNEL_64))
+		return bad(err, "a 32-bit kernel; moat starts 64-bit ones");
+	if (hdr->pref_address < LAYOUT_KERNEL_MIN ||
+	    !is_aligned(hdr->pref_address, PAGE) ||
+	    hdr->pref_address > LAYOUT_RAM_LOW_MAX)
+		return moat_fail(err, -ENOEXEC,
+				 "it wants to be loaded at %#llx; 1 MiB to "
+				 "3 GiB would make sense",
+				 (unsigned long long)hdr->pref_address);
+	if (hdr->init_size == 0)
+		return bad(err, "its init_size is 0");
+	return 0;
+}
+
+int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
+		      struct boot_header *ret_header, struct moat_err *err)
+{
+	struct boot_header header = { 0 };
+	struct setup_header hdr;
+	uint64_t sects, body;
+	size_t end;
+	int r;
+
+	if (len > file_size)
+		len = (size_t)file_size;
+	if (len < SETUP_OFFSET + sizeof(hdr))
+		return bad(err, "too short for a Linux bzImage");
+	memcpy(&hdr, head + SETUP_OFFSET, sizeof(hdr));
+	r = check_setup(&hdr, err);
+	if (r < 0)
+		return r;
+
+	/* Only what the kernel says it has: boot.rst, "64-bit Boot Protocol" */
+	end = 0x202 + (size_t)head[0x201];
+	if (end <= offsetof(struct boot_params, hdr.init_size))
+		return bad(err, "its setup header ends too early");
+	header.setup_len = min_u64(end - SETUP_OFFSET, sizeof(hdr));
+	memcpy(header.setup, &hdr, header.setup_len);
+
+	sects = hdr.setup_sects ? hdr.setup_sects : SETUP_SECTS_DEF;
+	header.file_offset = (sects + 1) * SECTOR;
+	body = (uint64_t)hdr.syssize * 16;
+	if (body <= ENTRY_64)
+		return bad(err, "it has no code");
+	if (file_size < header.file_offset ||
+	    file_size - header.file_offset < body)
+		return moat_fail(
+			err, -ENOEXEC, "cut short: it has %llu bytes of %llu",
+			(unsigned long long)file_size,
+			(unsigned long long)(header.file_offset + body));
+	header.file_len = file_size - header.file_offset;
+	header.load = hdr.pref_address;
+	header.init_size = max_u64(hdr.init_size, header.file_len);
+	header.initrd_last = hdr.initrd_addr_max;
+	header.cmdline_max = hdr.cmdline_size;
+	*ret_header = header;
+	return 0;
+}
+
+static int open_image(const char *what, const char *path, int *ret_fd,
+		      uint64_t *ret_len, struct moat_err *err)
+{
+	struct stat st;
+	int fd, r;
+
+	/* Not blocking: opening a FIFO would wait for a writer. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return moat_fail(err, -errno, "cannot open %s %s: %s", what,
+				 path, strerror(errno));
+	if (fstat(fd, &st) < 0) {
+		r = moat_fail(err, -errno, "%s %s: %s", what, path,
+			      strerror(errno));
+		goto close_fd;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		r = moat_fail(err, -EINVAL, "%s %s is not a regular file", what,
+			      path);
+		goto close_fd;
+	}
+	if (st.st_size == 0) {
+		r = moat_fail(err, -EINVAL, "%s %s is empty", what, path);
+		goto close_fd;
+	}
+	*ret_fd = fd;
+	*ret_len = (uint64_t)st.st_size;
+	return 0;
+close_fd:
+	(void)close(fd);
+	return r;
+}
+
+static int read_header(struct boot *boot, uint64_t file_size,
+		       struct moat_err *err)
+{
+	uint8_t head[BOOT_HEADER_LEN];
+	size_t len = min_u64(sizeof(head), file_size);
+	int r;
+
+	r = moat_pread_all(boot->kernel_fd, head, len, 0);
+	if (r < 0)
+		return moat_fail(err, r, "cannot read kernel %s: %s",
+				 boot->kernel_path, strerror(-r));
+	r = boot_parse_header(head, len, file_size, &boot->header, err);
+	if (r < 0)
+		return moat_fail_prefix(err, r, "kernel %s", boot->kernel_path);
+	return 0;
+}
+
+static int check_cmdline(const struct boot *boot, struct moat_err *err)
+{
+	uint64_t max =
+		min_u64(boot->header.cmdline_max, LAYOUT_CMDLINE_MAX - 1);
+	size_t len = strlen(boot->cmdline);
+
+	if (len <= max)
+		return 0;
+	return moat_fail(err, -E2BIG,
+			 "-append has %zu characters, the kernel takes %llu",
+			 len, (unsigned long long)max);
+}
+
+int boot_open(const char *kernel, const char *initrd, const char *cmdline,
+	      struct boot **ret_boot, struct moat_err *err)
+{
+	uint64_t kernel_size;
+	struct boot *boot;
+	int r;
+
+	boot = calloc(1, sizeof(*boot));
+	if (!boot)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	boot->initrd_fd = -1;
+	boot->kernel_path = kernel;
+	boot->initrd_path = initrd;
+	boot->cmdline = cmdline ? cmdline : "";
+	r = open_image("kernel", kernel, &boot->kernel_fd, &kernel_size, err);
+	if (r < 0)
+		goto free_boot;
+	r = read_header(boot, kernel_size, err);
+	if (r < 0)
+		goto close_kernel;
+	r = check_cmdline(boot, err);
+	if (r < 0)
+		goto close_kernel;
+	if (initrd) {
+		r = open_image("initrd", initrd, &boot->initrd_fd,
+			       &boot->initrd_len, err);
+		if (r < 0)
+			goto close_kernel;
+	}
+	*ret_boot = boot;
+	return 0;
+close_kernel:
+	(void)close(boot->kernel_fd);
+free_boot:
+	free(boot);
+	return r;
+}
+
+void boot_close(struct boot *boot)
+{
+	if (!boot)
+		return;
+	if (boot->initrd_fd >= 0)
+		(void)close(boot->initrd_fd);
+	(void)close(boot->kernel_fd);
+	free(boot);
+}
+
+static uint64_t mebibytes(uint64_t bytes)
+{
+	return bytes / MiB + (bytes % MiB != 0);
+}
+
+int boot_place(struct boot *boot, const struct layout *layout,
+	       struct moat_err *err)
+{
+	uint64_t kernel_end = boot->header.load + boot->header.init_size;
+	uint64_t top = layout->ram.low;
+
+	if (kernel_end > top)
+		return moat_fail(err, -ENOSPC,
+				 "kernel %s needs %llu MiB of guest RAM to "
+				 "start, %llu MiB are below the PCI window; "
+				 "give more with -m",
+				 boot->kernel_path,
+				 (unsigned long long)mebibytes(kernel_end),
+				 (unsigned long long)(top / MiB));
+	if (boot->initrd_fd < 0)
+		return 0;
+	/* As high as it may be, to be out of the kernel's way. */
+	top = min_u64(top, boot->header.initrd_last + 1);
+	if (boot->initrd_len > top ||
+	    align_down(top - boot->initrd_len, PAGE) < kernel_end)
+		return moat_fail(err, -ENOSPC,
+				 "initrd %s of %llu MiB does not fit between "
+				 "the kernel's end at %llu MiB and %llu MiB; "
+				 "give more with -m",
+				 boot->initrd_path,
+				 (unsigned long long)mebibytes(boot->initrd_len),
+				 (unsigned long long)mebibytes(kernel_end),
+				 (unsigned long long)(top / MiB));
+	boot->initrd = align_down(top - boot->initrd_len, PAGE);
+	return 0;
+}
+
+/* All places in low RAM are checked by boot_place() and layout_init(). */
+static int load_file(int fd, uint64_t offset, uint64_t len, struct ram *ram,
+		     uint64_t gpa, const char *path, struct moat_err *err)
+{
+	void *to = ram_at(ram, gpa, len);
+	int r;
+
+	if (!to)
+		return moat_fail(err, -ENOSPC, "%s: no guest RAM at %#llx",
+				 path, (unsigned long long)gpa);
+	r = moat_pread_all(fd, to, len, (off_t)offset);
+	if (r == -EIO)
+		return moat_fail(err, r, "%s became shorter while in use",
+				 path);
+	if (r < 0)
+		return moat_fail(err, r, "cannot read %s: %s", path,
+				 strerror(-r));
+	return 0;
+}
+
+static void write_page_tables(uint8_t *low)
+{
+	uint64_t *pml4 = (uint64_t *)(low + LAYOUT_PAGE_TABLES);
+	uint64_t pdpt_gpa = LAYOUT_PAGE_TABLES + PAGE;
+	uint64_t *pdpt = (uint64_t *)(low + pdpt_gpa);
+
+	memset(pml4, 0, PAGE);
+	memset(pdpt, 0, PAGE);
+	pml4[0] = pdpt_gpa | PTE_PRESENT | PTE_WRITE;
+	for (unsigned int i = 0; i < N_PD; i++) {
+		uint64_t pd_gpa = pdpt_gpa + (1 + i) * PAGE;
+		uint64_t *pd = (uint64_t *)(low + pd_gpa);
+
+		pdpt[i] = pd_gpa | PTE_PRESENT | PTE_WRITE;
+		for (unsigned int j = 0; j < 512; j++)
+			pd[j] = (i * GiB + j * 2 * MiB) | PTE_PRESENT |
+				PTE_WRITE | PTE_HUGE;
+	}
+}
+
+static void write_gdt(uint8_t *low)
+{
+	static const uint64_t gdt[4] = { 0, 0, GDT_CODE64, GDT_DATA };
+
+	memcpy(low + LAYOUT_GDT, gdt, sizeof(gdt));
+}
+
+static void write_zero_page(const struct boot *boot,
+			    const struct layout *layout, uint8_t *low)
+{
+	struct boot_params *params =
+		(struct boot_params *)(low + LAYOUT_ZERO_PAGE);
+
+	memset(params, 0, sizeof(*params));
+	memcpy(&params->hdr, boot->header.setup, boot->header.setup_len);
+	params->hdr.type_of_loader = LOADER_OTHER;
+	params->hdr.cmd_line_ptr = (uint32_t)LAYOUT_CMDLINE;
+	if (boot->initrd_fd >= 0) {
+		params->hdr.ramdisk_image = (uint32_t)boot->initrd;
+		params->hdr.ramdisk_size = (uint32_t)boot->initrd_len;
+	}
+	params->acpi_rsdp_addr = LAYOUT_ACPI;
+	for (size_t i = 0; i < layout->n_e820; i++) {
+		params->e820_table[i].addr = layout->e820[i].start;
+		params->e820_table[i].size = layout->e820[i].len;
+		params->e820_table[i].type = layout->e820[i].type;
+	}
+	params->e820_entries = (uint8_t)layout->n_e820;
+}
+
+int boot_load(const struct boot *boot, const struct layout *layout,
+	      struct ram *ram, struct boot_entry *ret_entry,
+	      struct moat_err *err)
+{
+	uint8_t *low = ram_at(ram, 0, LAYOUT_KERNEL_MIN);
+	int r;
+
+	if (!low)
+		return moat_fail(err, -ENOSPC, "no guest RAM below 1 MiB");
+	r = load_file(boot->kernel_fd, boot->header.file_offset,
+		      boot->header.file_len, ram, boot->header.load,
+		      boot->kernel_path, err);
+	if (r < 0)
+		return r;
+	if (boot->initrd_fd >= 0) {
+		r = load_file(boot->initrd_fd, 0, boot->initrd_len, ram,
+			      boot->initrd, boot->initrd_path, err);
+		if (r < 0)
+			return r;
+	}
+	memcpy(low + LAYOUT_CMDLINE, boot->cmdline, strlen(boot->cmdline) + 1);
+	write_page_tables(low);
+	write_gdt(low);
+	write_zero_page(boot, layout, low);
+	*ret_entry = (struct boot_entry) {
+		.rip = boot->header.load + ENTRY_64,
+		.rsi = LAYOUT_ZERO_PAGE,
+		.rsp = LAYOUT_BOOT_STACK,
+		.cr3 = LAYOUT_PAGE_TABLES,
+		.gdt = LAYOUT_GDT,
+		.gdt_limit = 4 * sizeof(uint64_t) - 1,
+	};
+	return 0;
+}

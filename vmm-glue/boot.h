@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A Linux kernel by the 64-bit boot protocol: a bzImage, its initrd and its
+ * command line, checked first, then laid out in guest RAM as often as the
+ * machine boots.
+ *
+ * Source: Linux Documentation/arch/x86/boot.rst, "64-bit Boot Protocol".
+ */
+#ifndef MOAT_VMM_BOOT_H
+#define MOAT_VMM_BOOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/err.h>
+
+#include "vmm-glue/layout.h"
+#include "vmm-glue/ram.h"
+
+/* What the head of a bzImage says, checked. */
+struct boot_header {
+	uint64_t file_offset; /* of the part that runs in 64-bit mode */
+	uint64_t file_len;
+	uint64_t load;	    /* guest address that it wants */
+	uint64_t init_size; /* bytes it needs there before it reads e820 */
+	uint64_t initrd_last;
+	uint32_t cmdline_max; /* without the terminator */
+	/* The setup header as it goes into the zero page, at 0x1f1. */
+	uint8_t setup[128];
+	size_t setup_len;
+};
+
+/* The head of the file that boot_parse_header() wants to see. */
+#define BOOT_HEADER_LEN 4096
+
+/**
+ * boot_parse_header() - check the head of a kernel file
+ * @head: its first bytes, BOOT_HEADER_LEN or as many as the file has
+ *
+ * Every byte of it may be hostile.
+ * Return: 0, or -ENOEXEC with what is wrong.
+ */
+int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
+		      struct boot_header *ret_header, struct moat_err *err);
+
+struct boot;
+
+/* How the first vCPU starts. */
+struct boot_entry {
+	uint64_t rip, rsi, rsp;
+	uint64_t cr3;
+	uint64_t gdt;
+	uint16_t gdt_limit;
+};
+
+/**
+ * boot_open() - open and check kernel, initrd and command line
+ * @initrd:  NULL: none
+ * @cmdline: NULL: empty
+ *
+ * The files stay open, so that each boot loads the same ones.
+ */
+int boot_open(const char *kernel, const char *initrd, const char *cmdline,
+	      struct boot **ret_boot, struct moat_err *err);
+
+/**
+ * boot_place() - decide where everything goes
+ * Return: 0, or -ENOSPC with the RAM that it would take.
+ */
+int boot_place(struct boot *boot, const struct layout *layout,
+	       struct moat_err *err);
+
+/** boot_load() - write it all into guest RAM; after boot_place() */
+int boot_load(const struct boot *boot, const struct layout *layout,
+	      struct ram *ram, struct boot_entry *ret_entry,
+	      struct moat_err *err);
+
+/** boot_close() - NULL is fine */
+void boot_close(struct boot *boot);
+
+#endif /* MOAT_VMM_BOOT_H */

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Where RAM and windows go for one machine's size; layout.h draws the map.
+ *
+ * The 64-bit window is the upper half of the physical address space, so that
+ * a BAR of any size that exists has a naturally aligned place in it. RAM
+ * never reaches into it.
+ */
+#include <errno.h>
+
+#include "vmm-glue/layout.h"
+
+/* The smallest guest: a kernel and its initrd need something to stand in. */
+#define RAM_MIN	    (32 * MiB)
+#define RAM_GRANULE (2 * MiB)
+
+/* What processors in 64-bit mode have: 32 would leave no room above 4 GiB. */
+#define PHYS_BITS_MIN 36
+
+/*
+ * Wider is not used: KVM's own tables may have four levels, which reach 48
+ * bits, on a host that has 52; Linux guests with four levels place nothing
+ * above 46 (Documentation/arch/x86/x86_64/mm.rst).
+ */
+#define PHYS_BITS_USED 46
+
+static void add_e820(struct layout *layout, uint64_t start, uint64_t end,
+		     enum layout_e820 type)
+{
+	struct layout_e820_entry *entry = &layout->e820[layout->n_e820++];
+
+	entry->start = start;
+	entry->len = end - start;
+	entry->type = type;
+}
+
+/* Sorted and without overlap, as Linux would make it anyway. */
+static void fill_e820(struct layout *layout)
+{
+	layout->n_e820 = 0;
+	add_e820(layout, 0, LAYOUT_EBDA, E820_RAM);
+	add_e820(layout, LAYOUT_EBDA, LAYOUT_ACPI_END, E820_RESERVED);
+	add_e820(layout, LAYOUT_KERNEL_MIN, layout->ram.low, E820_RAM);
+	/* Linux uses ECAM only where firmware calls it reserved. */
+	add_e820(layout, LAYOUT_ECAM, LAYOUT_ECAM_LAST + 1, E820_RESERVED);
+	add_e820(layout, LAYOUT_IDENTITY_MAP, LAYOUT_TSS_LAST + 1,
+		 E820_RESERVED);
+	if (layout->ram.high)
+		add_e820(layout, LAYOUT_RAM_HIGH,
+			 LAYOUT_RAM_HIGH + layout->ram.high, E820_RAM);
+}
+
+int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
+		unsigned int phys_bits, struct moat_err *err)
+{
+	struct layout layout = { 0 };
+	uint64_t ram_end;
+
+	if (phys_bits < PHYS_BITS_MIN || phys_bits > 52)
+		return moat_fail(
+			err, -EINVAL,
+			"the host's KVM says that guests have %u bits "
+			"of physical address; 36 to 52 would make sense",
+			phys_bits);
+	if (phys_bits > PHYS_BITS_USED)
+		phys_bits = PHYS_BITS_USED;
+	if (ram_bytes < RAM_MIN)
+		return moat_fail(err, -EINVAL,
+				 "guest RAM of %llu bytes is too little: the "
+				 "least is %llu MiB (-m 32M)",
+				 (unsigned long long)ram_bytes,
+				 (unsigned long long)(RAM_MIN / MiB));
+	if (!is_aligned(ram_bytes, RAM_GRANULE))
+		return moat_fail(err, -EINVAL,
+				 "guest RAM of %llu bytes is not a multiple of "
+				 "2 MiB",
+				 (unsigned long long)ram_bytes);
+
+	layout.mmio64 = UINT64_C(1) << (phys_bits - 1);
+	layout.mmio64_last = (UINT64_C(1) << phys_bits) - 1;
+	layout.ram.low = min_u64(ram_bytes, LAYOUT_RAM_LOW_MAX);
+	layout.ram.high = ram_bytes - layout.ram.low;
+	/* Compared so that it cannot wrap. */
+	ram_end = layout.mmio64 - LAYOUT_RAM_HIGH;
+	if (layout.ram.high > ram_end)
+		return moat_fail(
+			err, -E2BIG,
+			"guest RAM of %llu MiB does not fit below the "
+			"64-bit PCI window: the most is %llu MiB with "
+			"%u bits of physical address",
+			(unsigned long long)(ram_bytes / MiB),
+			(unsigned long long)((ram_end + LAYOUT_RAM_LOW_MAX) /
+					     MiB),
+			phys_bits);
+	fill_e820(&layout);
+	*ret_layout = layout;
+	return 0;
+}

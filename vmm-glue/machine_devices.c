@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The machine's assigned devices, see machine_devices.h. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <moat/host_pci.h>
+#include <moat/log.h>
+
+#include "common/util.h"
+#include "vmm-glue/machine_devices.h"
+#include "vmm-glue/thread.h"
+#include "vmm-glue/timeline.h"
+
+struct machine_device {
+	struct machine_devices *devices;
+	struct moat_device_spec spec;
+	struct vmm_place place;
+	struct moat_device *dev; /* NULL: not open */
+	pthread_t thread;
+	bool has_thread;
+	int error; /* of the thread */
+	struct moat_err err;
+};
+
+struct machine_devices {
+	struct moat_ioas *ioas;
+	bool force;
+	_Atomic(size_t) n_opening;
+	struct moat_bdf bdf[OPT_LIST_MAX];
+	size_t n;
+	struct machine_device device[]; /* n */
+};
+
+static int parse_one(struct machine_devices *devices, const char *text,
+		     struct moat_err *err)
+{
+	struct machine_device *device = &devices->device[devices->n];
+	char name[MOAT_BDF_STRLEN];
+	int r;
+
+	r = moat_device_spec_parse(text, &device->spec, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < devices->n; i++)
+		if (moat_bdf_equal(devices->bdf[i], device->spec.host))
+			return moat_fail(err, -EINVAL,
+					 "-pcidevice %s: %s is given twice",
+					 text,
+					 moat_bdf_str(device->spec.host, name));
+	if (device->spec.dma == MOAT_DMA_NONE)
+		return moat_fail(err, -ENOTSUP,
+				 "%s: dma=none is not there yet; use dma=iommu",
+				 device->spec.name);
+	device->devices = devices;
+	devices->bdf[devices->n++] = device->spec.host;
+	return 0;
+}
+
+static int check_one(struct machine_devices *devices,
+		     const struct machine_device *device, struct moat_err *err)
+{
+	struct moat_host_pci fn;
+	int r;
+
+	r = moat_host_pci_read(NULL, device->spec.host, &fn, err);
+	if (r == 0)
+		r = moat_host_pci_verdict(NULL, &fn, devices->bdf, devices->n,
+					  device->spec.managed, devices->force,
+					  err);
+	return r;
+}
+
+int machine_devices_parse(const struct run_options *opts,
+			  struct machine_devices **ret_devices,
+			  struct moat_err *err)
+{
+	const struct opt_list *list = &opts->pcidevice;
+	struct machine_devices *devices;
+	int r = 0;
+
+	devices = calloc(1, sizeof(*devices) +
+				    list->n * sizeof(devices->device[0]));
+	if (!devices)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	devices->force = opts->force;
+	for (size_t i = 0; r == 0 && i < list->n; i++)
+		r = parse_one(devices, list->item[i], err);
+	for (size_t i = 0; r == 0 && i < devices->n; i++)
+		r = check_one(devices, &devices->device[i], err);
+	if (r < 0) {
+		free(devices);
+		return r;
+	}
+	*ret_devices = devices;
+	return 0;
+}
+
+size_t machine_devices_count(const struct machine_devices *devices)
+{
+	return devices->n;
+}
+
+static void *open_main(void *opaque)
+{
+	struct machine_device *device = opaque;
+	struct machine_devices *devices = device->devices;
+	const struct moat_device_params params = {
+		.spec = &device->spec,
+		.ioas = devices->ioas,
+		.same_guest = devices->bdf,
+		.n_same_guest = devices->n,
+		.force = devices->force,
+	};
+
+	device->error = moat_device_open(&params, &device->dev, &device->err);
+	if (atomic_fetch_sub(&devices->n_opening, 1) == 1)
+		timeline_mark(TIMELINE_DEVICES_OPEN);
+	return NULL;
+}
+
+int machine_devices_open_start(struct machine_devices *devices,
+			       struct moat_ioas *ioas, struct moat_err *err)
+{
+	int r;
+
+	devices->ioas = ioas;
+	devices->n_opening = devices->n;
+	for (size_t i = 0; i < devices->n; i++) {
+		struct machine_device *device = &devices->device[i];
+
+		r = thread_start(&device->thread, open_main, device);
+		if (r < 0)
+			return moat_fail(err, r, "no thread to open %s: %s",
+					 device->spec.name, strerror(-r));
+		device->has_thread = true;
+	}
+	return 0;
+}
+
+int machine_devices_open_wait(struct machine_devices *devices,
+			      struct moat_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < devices->n; i++) {
+		struct machine_device *device = &devices->device[i];
+
+		if (!device->has_thread)
+			continue;
+		(void)pthread_join(device->thread, NULL);
+		device->has_thread = false;
+		if (device->error < 0 && r == 0) {
+			r = device->error;
+			if (err)
+				*err = device->err;
+		}
+	}
+	return r;
+}
+
+static uint32_t config_read(void *opaque, uint16_t offset, unsigned int size)
+{
+	struct machine_device *device = opaque;
+
+	return moat_device_config_read(device->dev, offset, size);
+}
+
+static void config_write(void *opaque, uint16_t offset, unsigned int size,
+			 uint32_t value)
+{
+	struct machine_device *device = opaque;
+
+	moat_device_config_write(device->dev, offset, size, value);
+}
+
+static void bar(void *opaque, unsigned int index,
+		struct moat_bar_info *ret_info)
+{
+	struct machine_device *device = opaque;
+
+	moat_device_bar(device->dev, index, ret_info);
+}
+
+/* A device without a reset is quiet all the same, and the guest goes on. */
+static int reset(void *opaque, struct moat_err *err)
+{
+	struct machine_device *device = opaque;
+	int r;
+
+	r = moat_device_reset(device->dev, err);
+	if (r != -ENOTTY)
+		return r;
+	moat_log(MOAT_LOG_WARN, device->spec.name,
+		 "the host cannot reset it: the guest boots again with the "
+		 "device as it was left");
+	return 0;
+}
+
+static const struct pci_function_ops function_ops = {
+	.config_read = config_read,
+	.config_write = config_write,
+	.bar = bar,
+	.reset = reset,
+};
+
+static int plug_one(struct machine_device *device, struct pci_host *host,
+		    struct moat_err *err)
+{
+	bool pcie = moat_device_is_pcie(device->dev);
+	int r;
+
+	r = pci_host_plug(host, &function_ops, device, pcie,
+			  &device->place.slot, err);
+	if (r == 0)
+		r = moat_device_plug(device->dev, &vmm_kvm_ops, &device->place,
+				     pcie, err);
+	if (r < 0)
+		return r;
+	moat_log(MOAT_LOG_DEBUG, device->spec.name,
+		 "is %02x:%02x.%u in the guest%s", device->place.slot.bus,
+		 device->place.slot.dev, device->place.slot.fn,
+		 pcie ? "" : ", as a conventional device");
+	return 0;
+}
+
+int machine_devices_plug(struct machine_devices *devices,
+			 const struct vmm_place *place, struct pci_host *host,
+			 struct moat_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < devices->n; i++) {
+		devices->device[i].place = *place;
+		r = plug_one(&devices->device[i], host, err);
+	}
+	return r;
+}
+
+void machine_devices_arm(struct machine_devices *devices)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		moat_device_arm(devices->device[i].dev);
+}
+
+const char *machine_devices_name(const struct vmm_place *place)
+{
+	const struct machine_device *device =
+		container_of(place, const struct machine_device, place);
+
+	return device->spec.name;
+}
+
+void machine_devices_close(struct machine_devices *devices)
+{
+	if (!devices)
+		return;
+	(void)machine_devices_open_wait(devices, NULL);
+	for (size_t i = devices->n; i-- > 0;)
+		moat_device_close(devices->device[i].dev);
+	free(devices);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine's assigned devices: -pcidevice's strings become specs, specs
+ * become open devices (each in a thread of its own, since the kernel waits
+ * 100 ms for a device's reset), and those are plugged into the guest.
+ */
+#ifndef MOAT_VMM_MACHINE_DEVICES_H
+#define MOAT_VMM_MACHINE_DEVICES_H
+
+#include <moat/device.h>
+
+#include "vmm-glue/options.h"
+#include "vmm-glue/vmm_ops.h"
+
+struct machine_devices;
+
+/**
+ * machine_devices_parse() - read and check every -pcidevice
+ *
+ * Touches nothing: reads sysfs only. A device that is given twice, or that
+ * could not be assigned now, is an error.
+ */
+int machine_devices_parse(const struct run_options *opts,
+			  struct machine_devices **ret_devices,
+			  struct moat_err *err);
+
+size_t machine_devices_count(const struct machine_devices *devices);
+
+/** machine_devices_open_start() - begin to open all of them */
+int machine_devices_open_start(struct machine_devices *devices,
+			       struct moat_ioas *ioas, struct moat_err *err);
+
+/**
+ * machine_devices_open_wait() - wait until all are open
+ *
+ * Return: 0, or the first device's error. Harmless when nothing was begun.
+ */
+int machine_devices_open_wait(struct machine_devices *devices,
+			      struct moat_err *err);
+
+/** machine_devices_plug() - connect all of them; @place says to what */
+int machine_devices_plug(struct machine_devices *devices,
+			 const struct vmm_place *place, struct pci_host *host,
+			 struct moat_err *err);
+
+/** machine_devices_arm() - guest RAM is mapped */
+void machine_devices_arm(struct machine_devices *devices);
+
+/** machine_devices_name() - whose place it is, for messages */
+const char *machine_devices_name(const struct vmm_place *place);
+
+/** machine_devices_close() - wait, then close in reverse; NULL is fine */
+void machine_devices_close(struct machine_devices *devices);
+
+#endif /* MOAT_VMM_MACHINE_DEVICES_H */

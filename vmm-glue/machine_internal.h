@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* struct machine, shared by machine.c and machine_run.c only. */
+#ifndef MOAT_VMM_MACHINE_INTERNAL_H
+#define MOAT_VMM_MACHINE_INTERNAL_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include <moat/ioas.h>
+
+#include "vmm-glue/boot.h"
+#include "vmm-glue/iobus.h"
+#include "vmm-glue/kvm_vm.h"
+#include "vmm-glue/layout.h"
+#include "vmm-glue/machine.h"
+#include "vmm-glue/machine_devices.h"
+#include "vmm-glue/pci_host.h"
+#include "vmm-glue/platform.h"
+#include "vmm-glue/ram.h"
+#include "vmm-glue/vcpu.h"
+
+/* What other threads ask of the main thread; bits of @requests. */
+enum machine_request_bit {
+	REQUEST_POWEROFF = 1u << 0,
+	REQUEST_RESET = 1u << 1,
+	REQUEST_QUIT = 1u << 2,
+	REQUEST_VCPU_DIED = 1u << 3,
+	REQUEST_DEVICE_DIED = 1u << 4,
+	REQUEST_TIMELINE = 1u << 5,
+};
+
+/* Populates guest RAM and maps it for the devices, beside all else. */
+struct machine_memory {
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock; /* guards @populated */
+	pthread_cond_t changed;
+	bool populated; /* or failed to be */
+	int error;	/* the thread's; read once it is joined */
+	struct moat_err err;
+};
+
+struct machine {
+	const struct run_options *opts;
+	struct platform_ops platform_ops;
+	struct layout layout;
+	struct machine_devices *devices;
+	struct boot *boot;
+	struct kvm_vm *vm;
+	struct moat_ioas *ioas; /* NULL: there is no device */
+	struct ram *ram;
+	struct iobus mmio, pio;
+	struct console *console;
+	struct serial *serial;
+	struct rtc *rtc;
+	struct pm *pm;
+	struct pci_host *pci;
+	struct vcpus *vcpus;
+	struct machine_memory memory;
+
+	int wake_fd;   /* eventfd: @requests has something */
+	int signal_fd; /* the signals that end the machine */
+	sigset_t old_mask;
+	_Atomic(unsigned int) requests;
+	atomic_bool abandoned; /* it is on its way down before it ever ran */
+	bool timeline_written;
+
+	pthread_mutex_t event_lock; /* guards the next two: the first event */
+	int event_error;
+	struct moat_err event_err;
+};
+
+/* machine_run.c */
+
+/** machine_requests_init() - block the ending signals, make both fds */
+int machine_requests_init(struct machine *machine, struct moat_err *err);
+void machine_requests_fini(struct machine *machine);
+
+/** machine_abandoned() - has making it failed, or a signal come to end it? */
+bool machine_abandoned(void *machine);
+
+/** machine_place() - the place of a device that is yet to be plugged */
+struct vmm_place machine_place(struct machine *machine);
+
+/** machine_vcpu_died() - struct vcpus_config's died() */
+void machine_vcpu_died(void *opaque);
+
+/** machine_write_timeline() - -timeline, once; says when it cannot */
+void machine_write_timeline(struct machine *machine);
+
+/* machine.c */
+
+/** machine_load() - kernel and tables into RAM, the first vCPU at its start */
+int machine_load(struct machine *machine, struct moat_err *err);
+
+#endif /* MOAT_VMM_MACHINE_INTERNAL_H */

@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Guest RAM, see ram.h.
+ *
+ * Huge pages are reserved by the kernel when they are mapped, so a shortage
+ * is mmap's error and not a SIGBUS later. Ordinary memory is checked against
+ * what the host calls available before any is touched: populating more than
+ * there is would have the kernel kill somebody.
+ *
+ * A memfd gets transparent huge pages by advice only where the host's
+ * shmem_enabled allows it, which by default it does not; MADV_COLLAPSE
+ * (Linux 6.1) asks for them outright.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/memfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <moat/log.h>
+
+#include "common/host.h"
+#include "common/io.h"
+#include "common/parse.h"
+#include "common/util.h"
+#include "vmm-glue/ram.h"
+#include "vmm-glue/thread.h"
+
+/* Linux 5.14 and 6.1; older C library headers do not have them. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+#define SMALL_PAGE	     (4 * KiB)
+#define POPULATE_CHUNK	     (64 * MiB)
+#define POPULATE_THREADS_MAX 16
+
+struct ram {
+	struct layout_ram size;
+	uint64_t page_size;
+	int fd;
+	uint8_t *base; /* of low RAM; high RAM follows */
+	bool collapse; /* ask for transparent huge pages by MADV_COLLAPSE */
+	const struct moat_host *host;
+	const char *mem_path;
+};
+
+static uint64_t total_bytes(const struct ram *ram)
+{
+	return ram->size.low + ram->size.high;
+}
+
+static const char *page_name(uint64_t page_size)
+{
+	switch (page_size) {
+	case 2 * MiB:
+		return "2 MiB";
+	case GiB:
+		return "1 GiB";
+	default:
+		return "huge";
+	}
+}
+
+/* One number of /sys/kernel/mm/hugepages/hugepages-NkB/. */
+static int read_hugepages(const struct ram *ram, uint64_t page_size,
+			  const char *attribute, uint64_t *ret_n)
+{
+	char path[PATH_MAX], text[32];
+	int r;
+
+	r = moat_path(path, "%s/kernel/mm/hugepages/hugepages-%llukB/%s",
+		      ram->host->sysfs, (unsigned long long)(page_size / KiB),
+		      attribute);
+	if (r == 0)
+		r = moat_read_text(path, text, sizeof(text));
+	if (r == 0)
+		r = moat_parse_u64(text, 10, ret_n);
+	return r;
+}
+
+struct hugepages_state {
+	uint64_t total, free; /* free: neither used nor promised */
+};
+
+static int read_pool(const struct ram *ram, uint64_t page_size,
+		     struct hugepages_state *ret_state)
+{
+	uint64_t nr, free_pages, reserved;
+	int r;
+
+	r = read_hugepages(ram, page_size, "nr_hugepages", &nr);
+	if (r == 0)
+		r = read_hugepages(ram, page_size, "free_hugepages",
+				   &free_pages);
+	if (r == 0)
+		r = read_hugepages(ram, page_size, "resv_hugepages", &reserved);
+	if (r < 0)
+		return r;
+	ret_state->total = nr;
+	ret_state->free = free_pages > reserved ? free_pages - reserved : 0;
+	return 0;
+}
+
+/* Say how many are missing, and how to get them. */
+static int shortage(const struct ram *ram, uint64_t page_size, int r,
+		    struct moat_err *err)
+{
+	uint64_t need = total_bytes(ram) / page_size;
+	struct hugepages_state pool;
+
+	if (read_pool(ram, page_size, &pool) < 0)
+		return moat_fail(err, r,
+				 "the host's kernel has no %s huge pages",
+				 page_name(page_size));
+	if (pool.free >= need)
+		return moat_fail(err, r,
+				 "cannot take %llu %s huge pages for guest RAM "
+				 "although %llu are free: %s; look at cgroup "
+				 "and NUMA limits",
+				 (unsigned long long)need, page_name(page_size),
+				 (unsigned long long)pool.free, strerror(-r));
+	return moat_fail(
+		err, r,
+		"guest RAM needs %llu huge pages of %s, %llu are free, "
+		"%llu are missing; reserve them with: echo %llu > "
+		"/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+		(unsigned long long)need, page_name(page_size),
+		(unsigned long long)pool.free,
+		(unsigned long long)(need - pool.free),
+		(unsigned long long)(pool.total + need - pool.free),
+		(unsigned long long)(page_size / KiB));
+}
+
+/* The line "MemAvailable:  123 kB" of /proc/meminfo, in bytes. */
+static int read_available(const struct ram *ram, uint64_t *ret_bytes)
+{
+	static const char key[] = "MemAvailable:";
+	char path[PATH_MAX], text[8192], *p, *end;
+	uint64_t kib;
+	int r;
+
+	r = moat_path(path, "%s/meminfo", ram->host->procfs);
+	if (r == 0)
+		r = moat_read_text(path, text, sizeof(text));
+	if (r < 0)
+		return r;
+	p = strstr(text, key);
+	if (!p)
+		return -ENOENT;
+	p += sizeof(key) - 1;
+	p += strspn(p, " \t");
+	end = p + strspn(p, "0123456789");
+	*end = '\0';
+	r = moat_parse_u64(p, 10, &kib);
+	if (r < 0)
+		return r;
+	*ret_bytes = kib > UINT64_MAX / KiB ? UINT64_MAX : kib * KiB;
+	return 0;
+}
+
+static int check_available(const struct ram *ram, struct moat_err *err)
+{
+	uint64_t available;
+
+	/* Then the kernel decides; it is no reason to refuse. */
+	if (read_available(ram, &available) < 0)
+		return 0;
+	if (available >= total_bytes(ram))
+		return 0;
+	return moat_fail(err, -ENOMEM,
+			 "guest RAM of %llu MiB is more than the host has: "
+			 "%llu MiB are available; give less with -m",
+			 (unsigned long long)(total_bytes(ram) / MiB),
+			 (unsigned long long)(available / MiB));
+}
+
+/* Does shmem_enabled, "always [advise] never", let advice work? */
+static bool shmem_takes_advice(const struct moat_host *host)
+{
+	char path[PATH_MAX], text[128];
+
+	if (moat_path(path, "%s/kernel/mm/transparent_hugepage/shmem_enabled",
+		      host->sysfs) < 0 ||
+	    moat_read_text(path, text, sizeof(text)) < 0)
+		return false;
+	return !strstr(text, "[never]") && !strstr(text, "[deny]");
+}
+
+/* A file in @dir that nobody else can see. */
+static int open_in_dir(const char *dir, int *ret_fd, struct moat_err *err)
+{
+	char path[PATH_MAX];
+	int fd, r;
+
+	r = moat_path(path, "%s/moat-ram-XXXXXX", dir);
+	if (r < 0)
+		return moat_fail(err, r, "-mem-path %s: %s", dir, strerror(-r));
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return moat_fail(err, -errno,
+				 "-mem-path %s: cannot make a file there: %s",
+				 dir, strerror(errno));
+	if (unlink(path) < 0) {
+		r = moat_fail(err, -errno, "cannot unlink %s: %s", path,
+			      strerror(errno));
+		(void)close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static uint64_t wanted_page_size(enum hugepages hugepages)
+{
+	switch (hugepages) {
+	case HUGEPAGES_2M:
+		return 2 * MiB;
+	case HUGEPAGES_1G:
+		return GiB;
+	default:
+		return SMALL_PAGE;
+	}
+}
+
+/* What kind of file system @dir is says what pages there are. */
+static int check_dir(struct ram *ram, const struct ram_config *config,
+		     struct moat_err *err)
+{
+	uint64_t want = wanted_page_size(config->hugepages), have, room;
+	const char *dir = config->mem_path;
+	struct statfs st;
+
+	if (statfs(dir, &st) < 0)
+		return moat_fail(err, -errno, "-mem-path %s: %s", dir,
+				 strerror(errno));
+	if (st.f_type != HUGETLBFS_MAGIC && st.f_type != TMPFS_MAGIC)
+		return moat_fail(err, -EINVAL,
+				 "-mem-path %s: neither hugetlbfs nor tmpfs; "
+				 "devices cannot use memory of other file "
+				 "systems",
+				 dir);
+	have = (uint64_t)st.f_bsize;
+	if (config->hugepages != HUGEPAGES_AUTO && have != want)
+		return moat_fail(err, -EINVAL,
+				 "-mem-path %s has pages of %llu KiB, "
+				 "-hugepages asks for others",
+				 dir, (unsigned long long)(have / KiB));
+	ram->page_size = have;
+	room = (uint64_t)st.f_bavail * have;
+	/* A size of 0 blocks is tmpfs without a limit. */
+	if (st.f_type == TMPFS_MAGIC && st.f_blocks && room < total_bytes(ram))
+		return moat_fail(
+			err, -ENOMEM,
+			"-mem-path %s has room for %llu MiB, guest RAM "
+			"is %llu MiB",
+			dir, (unsigned long long)(room / MiB),
+			(unsigned long long)(total_bytes(ram) / MiB));
+	return 0;
+}
+
+static int check_page_multiple(const struct ram *ram, struct moat_err *err)
+{
+	if (is_aligned(total_bytes(ram), ram->page_size))
+		return 0;
+	return moat_fail(err, -EINVAL,
+			 "guest RAM of %llu MiB is not a multiple of its pages "
+			 "of %s",
+			 (unsigned long long)(total_bytes(ram) / MiB),
+			 page_name(ram->page_size));
+}
+
+static int open_memfd(struct ram *ram, struct moat_err *err)
+{
+	unsigned int flags = MFD_CLOEXEC;
+	int fd;
+
+	if (ram->page_size == 2 * MiB)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	else if (ram->page_size == GiB)
+		flags |= MFD_HUGETLB | MFD_HUGE_1GB;
+	fd = memfd_create("moat-ram", flags);
+	if (fd < 0 && ram->page_size > SMALL_PAGE)
+		return moat_fail(err, -errno,
+				 "the host has no %s huge pages: %s",
+				 page_name(ram->page_size), strerror(errno));
+	if (fd < 0)
+		return moat_fail(err, -errno, "cannot make guest RAM: %s",
+				 strerror(errno));
+	ram->fd = fd;
+	return 0;
+}
+
+/*
+ * Map the file at an address that is a multiple of its pages, and of 2 MiB
+ * for ordinary ones, so that KVM and the IOMMU can use large ones.
+ */
+static int map_file(struct ram *ram, struct moat_err *err)
+{
+	uint64_t align = max_u64(ram->page_size, 2 * MiB);
+	uint64_t len = total_bytes(ram);
+	uint8_t *area, *base;
+	uint64_t head;
+
+	if (ftruncate(ram->fd, (off_t)len) < 0)
+		return moat_fail(err, -errno, "cannot size guest RAM: %s",
+				 strerror(errno));
+	area = mmap(NULL, len + align, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (area == MAP_FAILED)
+		return moat_fail(err, -errno,
+				 "no address space for guest RAM of %llu MiB: "
+				 "%s",
+				 (unsigned long long)(len / MiB),
+				 strerror(errno));
+	head = align_up((uintptr_t)area, align) - (uintptr_t)area;
+	base = mmap(area + head, len, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, ram->fd, 0);
+	if (base == MAP_FAILED) {
+		int r = -errno;
+
+		(void)munmap(area, len + align);
+		if (ram->page_size > SMALL_PAGE)
+			return shortage(ram, ram->page_size, r, err);
+		return moat_fail(err, r, "cannot map guest RAM: %s",
+				 strerror(-r));
+	}
+	if (head)
+		(void)munmap(area, head);
+	(void)munmap(base + len, align - head);
+	ram->base = base;
+	return 0;
+}
+
+static int advise(struct ram *ram, bool thp, struct moat_err *err)
+{
+	/* A child that shared pinned memory would not see what devices do. */
+	if (madvise(ram->base, total_bytes(ram), MADV_DONTFORK) < 0)
+		return moat_fail(err, -errno, "MADV_DONTFORK: %s",
+				 strerror(errno));
+	(void)madvise(ram->base, total_bytes(ram), MADV_DONTDUMP);
+	if (ram->page_size > SMALL_PAGE)
+		return 0;
+	/* -hugepages off means it, even where the host gives them to all. */
+	(void)madvise(ram->base, total_bytes(ram),
+		      thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	ram->collapse = thp && !shmem_takes_advice(ram->host);
+	return 0;
+}
+
+/* -hugepages auto: 2 MiB pages if there are enough free. */
+static void choose_auto(struct ram *ram)
+{
+	struct hugepages_state pool;
+
+	ram->page_size = SMALL_PAGE;
+	if (read_pool(ram, 2 * MiB, &pool) == 0 &&
+	    pool.free >= total_bytes(ram) / (2 * MiB))
+		ram->page_size = 2 * MiB;
+}
+
+/* Open and map with the page size decided on. */
+static int back(struct ram *ram, struct moat_err *err)
+{
+	int r;
+
+	r = check_page_multiple(ram, err);
+	if (r < 0)
+		return r;
+	if (ram->page_size == SMALL_PAGE) {
+		r = check_available(ram, err);
+		if (r < 0)
+			return r;
+	}
+	r = ram->mem_path ? open_in_dir(ram->mem_path, &ram->fd, err)
+			  : open_memfd(ram, err);
+	if (r < 0)
+		return r;
+	r = map_file(ram, err);
+	if (r < 0) {
+		(void)close(ram->fd);
+		ram->fd = -1;
+	}
+	return r;
+}
+
+static int choose_and_back(struct ram *ram, const struct ram_config *config,
+			   struct moat_err *err)
+{
+	bool automatic = config->hugepages == HUGEPAGES_AUTO;
+	int r;
+
+	if (config->mem_path) {
+		r = check_dir(ram, config, err);
+		return r < 0 ? r : back(ram, err);
+	}
+	ram->page_size = wanted_page_size(config->hugepages);
+	if (automatic)
+		choose_auto(ram);
+	r = back(ram, err);
+	/* Somebody else was faster, or a limit forbids it: do without. */
+	if (r < 0 && automatic && ram->page_size > SMALL_PAGE) {
+		ram->page_size = SMALL_PAGE;
+		r = back(ram, err);
+	}
+	return r;
+}
+
+int ram_create(const struct ram_config *config, struct ram **ret_ram,
+	       struct moat_err *err)
+{
+	struct ram *ram;
+	int r;
+
+	ram = calloc(1, sizeof(*ram));
+	if (!ram)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	ram->size = config->size;
+	ram->fd = -1;
+	ram->host = config->host ? config->host : &moat_this_host;
+	ram->mem_path = config->mem_path;
+	r = choose_and_back(ram, config, err);
+	if (r < 0)
+		goto free_ram;
+	r = advise(ram, config->hugepages != HUGEPAGES_OFF, err);
+	if (r < 0)
+		goto unmap;
+	*ret_ram = ram;
+	return 0;
+unmap:
+	(void)munmap(ram->base, total_bytes(ram));
+	(void)close(ram->fd);
+free_ram:
+	free(ram);
+	return r;
+}
+
+/* What the populating threads share. */
+struct populate_job {
+	struct ram *ram;
+	bool (*cancelled)(void *opaque);
+	void *opaque;
+	uint64_t chunk;		   /* bytes */
+	_Atomic(uint64_t) next;	   /* offset of the next chunk to take */
+	_Atomic(int) error;	   /* the first negative errno */
+	_Atomic(bool) no_collapse; /* the kernel cannot, or has no more */
+};
+
+static int populate_range(struct populate_job *job, uint64_t offset,
+			  uint64_t len)
+{
+	uint8_t *start = job->ram->base + offset;
+	int r;
+
+	/* Without a huge page to spare, ordinary ones will do. */
+	if (job->ram->collapse && !job->no_collapse &&
+	    madvise(start, len, MADV_COLLAPSE) < 0 && errno != EAGAIN)
+		job->no_collapse = true;
+	do {
+		r = madvise(start, len, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+	} while (r == -EINTR || r == -EAGAIN);
+	if (r != -EINVAL)
+		return r;
+	/* Linux before 5.14. Unlike a touch, this fails without SIGBUS. */
+	do {
+		r = fallocate(job->ram->fd, 0, (off_t)offset, (off_t)len) < 0
+			    ? -errno
+			    : 0;
+	} while (r == -EINTR);
+	return r;
+}
+
+static void *populate_worker(void *opaque)
+{
+	struct populate_job *job = opaque;
+	uint64_t total = total_bytes(job->ram), offset;
+	int r;
+
+	while (job->error == 0) {
+		offset = atomic_fetch_add(&job->next, job->chunk);
+		if (offset >= total)
+			break;
+		if (job->cancelled && job->cancelled(job->opaque))
+			r = -EINTR;
+		else
+			r = populate_range(job, offset,
+					   min_u64(job->chunk, total - offset));
+		if (r < 0) {
+			int none = 0;
+
+			(void)atomic_compare_exchange_strong(&job->error, &none,
+							     r);
+		}
+	}
+	return NULL;
+}
+
+static unsigned int populate_threads(uint64_t n_chunks)
+{
+	unsigned int n = 1;
+	cpu_set_t cpus;
+
+	/* Of the CPUs that this process may use. */
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		n = (unsigned int)CPU_COUNT(&cpus);
+	if (n > POPULATE_THREADS_MAX)
+		n = POPULATE_THREADS_MAX;
+	if (n > n_chunks)
+		n = (unsigned int)n_chunks;
+	return n ? n : 1;
+}
+
+static int populate_error(const struct ram *ram, int r, struct moat_err *err)
+{
+	if (r == -EINTR)
+		return moat_fail(err, r, "interrupted");
+	return moat_fail(err, r,
+			 "the host ran out of memory for guest RAM of %llu MiB "
+			 "(pages of %llu KiB): %s",
+			 (unsigned long long)(total_bytes(ram) / MiB),
+			 (unsigned long long)(ram->page_size / KiB),
+			 strerror(-r));
+}
+
+int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
+		 struct moat_err *err)
+{
+	struct populate_job job = {
+		.ram = ram,
+		.cancelled = cancelled,
+		.opaque = opaque,
+		.chunk = max_u64(ram->page_size, POPULATE_CHUNK),
+	};
+	pthread_t thread[POPULATE_THREADS_MAX];
+	unsigned int n, started = 0;
+
+	n = populate_threads((total_bytes(ram) + job.chunk - 1) / job.chunk);
+	/* This thread is one of them; fewer than wanted only take longer. */
+	while (started < n - 1 &&
+	       thread_start(&thread[started], populate_worker, &job) == 0)
+		started++;
+	(void)populate_worker(&job);
+	while (started > 0)
+		(void)pthread_join(thread[--started], NULL);
+	return job.error ? populate_error(ram, job.error, err) : 0;
+}
+
+void ram_destroy(struct ram *ram)
+{
+	if (!ram)
+		return;
+	(void)munmap(ram->base, total_bytes(ram));
+	(void)close(ram->fd);
+	free(ram);
+}
+
+void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len)
+{
+	if (len == 0)
+		return NULL;
+	if (gpa < ram->size.low)
+		return len <= ram->size.low - gpa ? ram->base + gpa : NULL;
+	if (gpa < LAYOUT_RAM_HIGH)
+		return NULL;
+	gpa -= LAYOUT_RAM_HIGH;
+	if (gpa >= ram->size.high || len > ram->size.high - gpa)
+		return NULL;
+	return ram->base + ram->size.low + gpa;
+}
+
+uint64_t ram_page_size(const struct ram *ram)
+{
+	return ram->page_size;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest RAM: one memfd (or a file in a hugetlbfs or tmpfs directory), mapped
+ * once, low RAM first and high RAM right behind it. The mapping is shared,
+ * kept from forked children, and left out of core dumps.
+ *
+ * Creating finds out whether the host has the memory; populating touches
+ * every page, so that nobody waits for the kernel's zeroing later and
+ * nothing can run short then.
+ */
+#ifndef MOAT_VMM_RAM_H
+#define MOAT_VMM_RAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moat/err.h>
+
+#include "vmm-glue/layout.h"
+#include "vmm-glue/options.h"
+
+struct moat_host;
+struct ram;
+
+struct ram_config {
+	struct layout_ram size;
+	enum hugepages hugepages;
+	const char *mem_path;	      /* NULL: memfd */
+	const struct moat_host *host; /* NULL: this machine */
+};
+
+/**
+ * ram_create() - take address space and, of huge pages, the memory too
+ *
+ * Return: 0; -ENOMEM when the host is short, with how much is missing and
+ * the command that reserves it; -EINVAL when size, page size and directory
+ * do not go together.
+ */
+int ram_create(const struct ram_config *config, struct ram **ret_ram,
+	       struct moat_err *err);
+
+/**
+ * ram_populate() - touch every page, by several threads
+ * @cancelled: asked now and then; true ends it with -EINTR. NULL: never
+ */
+int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
+		 struct moat_err *err);
+
+/** ram_destroy() - NULL is fine; nothing may use the memory any more */
+void ram_destroy(struct ram *ram);
+
+/**
+ * ram_at() - the host address of guest memory: the one translation there is
+ * Return: NULL when [gpa, gpa + len) is not RAM of one region.
+ */
+void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len);
+
+/** ram_page_size() - of the pages under it; 4 KiB for ordinary memory */
+uint64_t ram_page_size(const struct ram *ram);
+
+#endif /* MOAT_VMM_RAM_H */

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* struct moat_vmm_ops on KVM: each call goes to the VM or to a bus. */
+#include "vmm-glue/vmm_ops.h"
+
+static int map_memory(void *vmm, uint64_t gpa, uint64_t len, void *host,
+		      unsigned int *ret_handle)
+{
+	struct vmm_place *place = vmm;
+
+	return kvm_vm_map(place->vm, gpa, len, host, ret_handle);
+}
+
+static void unmap_memory(void *vmm, unsigned int handle)
+{
+	struct vmm_place *place = vmm;
+
+	kvm_vm_unmap(place->vm, handle);
+}
+
+static struct iobus *bus_of(struct vmm_place *place,
+			    const struct moat_trap *trap)
+{
+	return trap->space == MOAT_TRAP_PIO ? place->pio : place->mmio;
+}
+
+static int trap_range(void *vmm, const struct moat_trap *trap)
+{
+	return iobus_add(bus_of(vmm, trap), trap);
+}
+
+static void untrap_range(void *vmm, const struct moat_trap *trap)
+{
+	iobus_remove(bus_of(vmm, trap), trap);
+}
+
+static int intx_connect(void *vmm, unsigned int pin, int trigger_fd,
+			int resample_fd)
+{
+	struct vmm_place *place = vmm;
+
+	return kvm_vm_irqfd(place->vm, pci_host_intx_gsi(place->slot, pin),
+			    trigger_fd, resample_fd);
+}
+
+static void intx_disconnect(void *vmm, unsigned int pin, int trigger_fd)
+{
+	struct vmm_place *place = vmm;
+
+	kvm_vm_irqfd_remove(place->vm, pci_host_intx_gsi(place->slot, pin),
+			    trigger_fd);
+}
+
+static int msi_connect(void *vmm, int trigger_fd,
+		       const struct moat_msi_msg *msg, unsigned int *ret_route)
+{
+	struct vmm_place *place = vmm;
+
+	return kvm_vm_msi_connect(place->vm, place, trigger_fd, msg, ret_route);
+}
+
+static int msi_update(void *vmm, unsigned int route,
+		      const struct moat_msi_msg *msg)
+{
+	struct vmm_place *place = vmm;
+
+	return kvm_vm_msi_update(place->vm, route, msg);
+}
+
+static void msi_disconnect(void *vmm, unsigned int route)
+{
+	struct vmm_place *place = vmm;
+
+	kvm_vm_msi_disconnect(place->vm, route);
+}
+
+static int msi_commit(void *vmm)
+{
+	struct vmm_place *place = vmm;
+
+	return kvm_vm_msi_commit(place->vm, place);
+}
+
+static void report_event(void *vmm, enum moat_event event, const char *detail)
+{
+	struct vmm_place *place = vmm;
+
+	place->event(place, event, detail);
+}
+
+const struct moat_vmm_ops vmm_kvm_ops = {
+	.map_memory = map_memory,
+	.unmap_memory = unmap_memory,
+	.trap = trap_range,
+	.untrap = untrap_range,
+	.intx_connect = intx_connect,
+	.intx_disconnect = intx_disconnect,
+	.msi_connect = msi_connect,
+	.msi_update = msi_update,
+	.msi_disconnect = msi_disconnect,
+	.msi_commit = msi_commit,
+	.event = report_event,
+};
