@@ -36,6 +36,9 @@
 
 #define SETTLE_POLL_MS 10
 
+/* What release_one() returns when the group is still open in this process. */
+#define RELEASE_PUT_OFF 1
+
 /* One function being worked on. */
 struct claim {
 	const struct claim_ops *ops;
@@ -444,8 +447,9 @@ static int fail_used(const struct claim *c,
 {
 	if (user->pid == 0)
 		return moat_fail(err, -EBUSY,
-				 "%s: a process that is not visible here has "
-				 "it or its IOMMU group open; end that first",
+				 "%s: a process that cannot be told from here "
+				 "has it or its IOMMU group open; end that "
+				 "first",
 				 c->addr);
 	return moat_fail(err, -EBUSY,
 			 "%s: process %d (%s) has it or its IOMMU group open; "
@@ -472,6 +476,7 @@ static int forget(const struct claim *c, const struct claim_record *rec,
 	return claim_record_remove(c->host, c->bdf, err);
 }
 
+/* Return: 0, RELEASE_PUT_OFF, or the failure. */
 static int release_locked(const struct claim *c, struct moat_err *err)
 {
 	struct moat_host_pci_user user;
@@ -509,7 +514,8 @@ static int release_locked(const struct claim *c, struct moat_err *err)
 	rec.put_off = true;
 	log_debug("%s: goes back to its driver when its group is free",
 		  c->addr);
-	return claim_record_save(c->host, c->bdf, &rec, err);
+	r = claim_record_save(c->host, c->bdf, &rec, err);
+	return r < 0 ? r : RELEASE_PUT_OFF;
 }
 
 static int release_one(const struct claim *c, struct moat_err *err)
@@ -564,6 +570,12 @@ static int release_mine(const struct claim_ops *ops,
 			continue;
 		claim_init(&c, ops, host, bdfs[i]);
 		r = release_one(&c, &next_err);
+		if (r == RELEASE_PUT_OFF && !put_off_only)
+			r = moat_fail(&next_err, -EBUSY,
+				      "%s: is still open in this process; "
+				      "`moat release %s` puts it back once "
+				      "that has ended",
+				      c.addr, c.typed);
 		if (r < 0 && first == 0)
 			first = moat_fail(err, r, "%s", next_err.msg);
 	}
@@ -579,8 +591,8 @@ int claim_release(const struct claim_ops *ops, const struct moat_host *host,
 
 	claim_init(&c, ops, host, bdf);
 	r = release_one(&c, err);
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r == RELEASE_PUT_OFF ? 0 : r;
 	return release_mine(ops, c.host, true, err);
 }
 

@@ -563,6 +563,10 @@ START_TEST(a_group_goes_back_with_its_last_member)
 	bind_ok(&h, HDA, 0, true);
 	fake_link(&h, "proc/4242/fd/9", "dev/vfio/9");
 	release_ok(&h, GPU);
+	ck_assert_int_eq(claim_release_own(&h.ops, &h.host, &err), -EBUSY);
+	ck_assert_str_eq(err.msg, "0000:01:00.0: is still open in this "
+				  "process; `moat release 01:00.0` puts it "
+				  "back once that has ended");
 	bind_ok(&h, GPU, 0, true);
 	fake_unlink(&h, "proc/4242/fd/9");
 	release_ok(&h, HDA);
