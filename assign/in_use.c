@@ -43,7 +43,7 @@ struct use {
 	enum use_kind kind;
 	char *path;  /* in sysfs, without links */
 	char *where; /* mount point; empty for swap */
-	char *disk;  /* "dm-0", as people know it */
+	char *disk;  /* "/dev/dm-0", as people know it */
 };
 
 /* An interface with a default route. */
@@ -180,13 +180,12 @@ static int add_block_link(struct in_use *u, enum use_kind kind,
 			  const char *where, const char *link)
 {
 	struct purpose why = { .kind = kind, .where = where };
-	char path[PATH_MAX];
-	const char *slash;
+	char path[PATH_MAX], disk[NAME_MAX];
 
 	if (!realpath(link, path))
 		return 0; /* no such block device: a file system without one */
-	slash = strrchr(path, '/');
-	why.disk = slash ? slash + 1 : path;
+	(void)snprintf(disk, sizeof(disk), "/dev/%s", strrchr(path, '/') + 1);
+	why.disk = disk;
 	return add_stack(u, &why, path, 0);
 }
 
@@ -231,21 +230,24 @@ static int add_node(struct in_use *u, enum use_kind kind, const char *where,
 static int add_btrfs(struct in_use *u, const char *where, const char *node)
 {
 	struct purpose why = { .kind = USE_MOUNT, .where = where };
-	char dir[PATH_MAX], link[PATH_MAX], path[PATH_MAX];
+	char dir[PATH_MAX], link[PATH_MAX], path[PATH_MAX], disk[NAME_MAX];
 	const struct dirent *entry;
+	const char *name;
 	int r = 0;
 	DIR *d;
 
 	if (node_link(u, node, link) < 0 || !realpath(link, path) ||
 	    moat_path(dir, "%s/fs/btrfs", u->host->sysfs) < 0)
 		return 0;
-	why.disk = strrchr(path, '/') + 1;
+	name = strrchr(path, '/') + 1;
+	(void)snprintf(disk, sizeof(disk), "/dev/%s", name);
+	why.disk = disk;
 	d = opendir(dir);
 	if (!d)
 		return 0;
 	while (r == 0 && (entry = readdir(d))) {
 		if (moat_path(link, "%s/%s/devices/%s", dir, entry->d_name,
-			      why.disk) < 0 ||
+			      name) < 0 ||
 		    access(link, F_OK) < 0)
 			continue;
 		*strrchr(link, '/') = '\0';
@@ -258,12 +260,15 @@ static int add_btrfs(struct in_use *u, const char *where, const char *node)
 /* A 9p file system that a virtio device serves is mounted by its tag. */
 static int add_9p(struct in_use *u, const char *where, const char *tag)
 {
-	struct purpose why = { .kind = USE_MOUNT, .where = where, .disk = tag };
+	struct purpose why = { .kind = USE_MOUNT, .where = where };
 	char dir[PATH_MAX], path[PATH_MAX], device[PATH_MAX], text[64];
+	char disk[NAME_MAX];
 	const struct dirent *entry;
 	int r = 0;
 	DIR *d;
 
+	(void)snprintf(disk, sizeof(disk), "9p share %s", tag);
+	why.disk = disk;
 	if (moat_path(dir, "%s/bus/virtio/drivers/9pnet_virtio",
 		      u->host->sysfs) < 0)
 		return 0;
@@ -582,12 +587,12 @@ static void add_use_clause(struct clauses *c, const struct in_use *u,
 	if (!first)
 		return;
 	if (more)
-		(void)snprintf(rest, sizeof(rest), " and %zu more", more);
+		(void)snprintf(rest, sizeof(rest), " (and %zu more)", more);
 	if (kind == USE_SWAP)
-		add_clause(c, "the host swaps to it (%s%s)", first->disk, rest);
+		add_clause(c, "the host swaps to %s%s", first->disk, rest);
 	else
-		add_clause(c, "%s is mounted from it (%s%s)", first->where,
-			   first->disk, rest);
+		add_clause(c, "%s is mounted on %s%s", first->disk,
+			   first->where, rest);
 }
 
 void in_use_find(const struct in_use *u, struct moat_bdf bdf, char *buf,

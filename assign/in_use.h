@@ -21,7 +21,7 @@ int in_use_scan(const struct moat_host *host, struct in_use **ret_uses,
 
 /**
  * in_use_find() - what the host uses a function for
- * @buf: one clause or more, "/ is mounted from it (sda1)"; "" when nothing
+ * @buf: one clause or more, "/dev/sda1 is mounted on /"; "" when nothing
  */
 void in_use_find(const struct in_use *uses, struct moat_bdf bdf, char *buf,
 		 size_t size);

@@ -452,8 +452,8 @@ START_TEST(what_the_host_needs_takes_force)
 	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, ASK_MANAGED, &err),
 			 -EBUSY);
 	ck_assert_str_eq(err.msg,
-			 "0000:04:08.0 is in use by the host: /srv/data is "
-			 "mounted from it (nvme0n1); end that first, or take "
+			 "0000:04:08.0 is in use by the host: /dev/nvme0n1 "
+			 "is mounted on /srv/data; end that first, or take "
 			 "the device all the same with --force");
 	ck_assert_int_eq(
 		verdict(&h, ssd.addr, NULL, ASK_MANAGED | ASK_FORCE, &err), 0);

@@ -76,7 +76,7 @@ START_TEST(a_mounted_partition_holds_its_disk)
 		   "25 1 259:2 / / rw shared:1 - ext4 /dev/nvme0n1p2 rw\n"
 		   "26 25 259:1 / /boot rw - vfat /dev/nvme0n1p1 rw\n"
 		   "27 25 259:2 /home /home rw - ext4 /dev/nvme0n1p2 rw\n");
-	used_for(&h, "04:00.0", "/ is mounted from it (nvme0n1p2 and 1 more)");
+	used_for(&h, "04:00.0", "/dev/nvme0n1p2 is mounted on / (and 1 more)");
 	used_for(&h, "00:1f.2", "");
 	fake_host_fini(&h);
 }
@@ -92,8 +92,8 @@ START_TEST(device_mapper_on_raid_holds_all_below)
 	fake_link(&h, VIRT "/block/md0/slaves/nvme0n1p1",
 		  SSD "/nvme0n1/nvme0n1p1");
 	mounts(&h, "25 1 253:0 / /srv rw - xfs /dev/mapper/vg-srv rw\n");
-	used_for(&h, "04:00.0", "/srv is mounted from it (dm-0)");
-	used_for(&h, "00:1f.2", "/srv is mounted from it (dm-0)");
+	used_for(&h, "04:00.0", "/dev/dm-0 is mounted on /srv");
+	used_for(&h, "00:1f.2", "/dev/dm-0 is mounted on /srv");
 	fake_host_fini(&h);
 }
 END_TEST
@@ -120,8 +120,8 @@ START_TEST(btrfs_holds_all_its_disks)
 	fake_link(&h, "sys/fs/btrfs/0f-1e/devices/nvme0n1p1",
 		  SSD "/nvme0n1/nvme0n1p1");
 	mounts(&h, "25 1 0:33 /@ /data rw - btrfs /dev/sda1 rw\n");
-	used_for(&h, "00:1f.2", "/data is mounted from it (sda1)");
-	used_for(&h, "04:00.0", "/data is mounted from it (sda1)");
+	used_for(&h, "00:1f.2", "/dev/sda1 is mounted on /data");
+	used_for(&h, "04:00.0", "/dev/sda1 is mounted on /data");
 	fake_host_fini(&h);
 }
 END_TEST
@@ -139,7 +139,7 @@ START_TEST(an_nvme_subsystem_holds_its_controllers)
 	fake_link(&h, VIRT "/nvme-subsystem/nvme-subsys0/nvme0", SSD);
 	ck_assert(fake_exists(&h, sub));
 	mounts(&h, "25 1 259:1 / /mnt rw - ext4 /dev/nvme0n1p1 rw\n");
-	used_for(&h, "04:00.0", "/mnt is mounted from it (nvme0n1p1)");
+	used_for(&h, "04:00.0", "/dev/nvme0n1p1 is mounted on /mnt");
 	used_for(&h, "04:00.1", "");
 	fake_host_fini(&h);
 }
@@ -154,7 +154,7 @@ START_TEST(a_9p_mount_holds_its_virtio_device)
 	fake_link(&h, "sys/bus/virtio/drivers/9pnet_virtio/virtio1",
 		  PCI "/0000:00:08.0/virtio1");
 	mounts(&h, "25 1 0:33 / /mnt ro - 9p root ro,trans=virtio\n");
-	used_for(&h, "00:08.0", "/mnt is mounted from it (root)");
+	used_for(&h, "00:08.0", "9p share root is mounted on /mnt");
 	mounts(&h, "25 1 0:33 / /mnt ro - 9p other ro,trans=virtio\n");
 	used_for(&h, "00:08.0", "");
 	fake_host_fini(&h);
@@ -168,7 +168,7 @@ START_TEST(mounts_of_process_1_count_too)
 	disks(&h);
 	fake_write(&h, "proc/1/mountinfo",
 		   "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
-	used_for(&h, "00:1f.2", "/ is mounted from it (sda1)");
+	used_for(&h, "00:1f.2", "/dev/sda1 is mounted on /");
 	fake_host_fini(&h);
 }
 END_TEST
@@ -184,11 +184,11 @@ START_TEST(swap_holds_its_disk)
 		   "partition\t8388604\t0\t-2\n"
 		   "/swapfile                               "
 		   "file\t8388604\t0\t-3\n");
-	used_for(&h, "04:00.0", "the host swaps to it (nvme0n1p1)");
+	used_for(&h, "04:00.0", "the host swaps to /dev/nvme0n1p1");
 	mounts(&h, "26 25 259:2 / /boot rw - vfat /dev/nvme0n1p2 rw\n");
 	used_for(&h, "04:00.0",
-		 "/boot is mounted from it (nvme0n1p2); the host swaps to it "
-		 "(nvme0n1p1)");
+		 "/dev/nvme0n1p2 is mounted on /boot; the host swaps to "
+		 "/dev/nvme0n1p1");
 	fake_host_fini(&h);
 }
 END_TEST
@@ -207,7 +207,7 @@ START_TEST(broken_mountinfo_is_survived)
 		   "25 1 259:1 / /boot rw - vfat\n"
 		   "25 1 259:1 - vfat x\n"
 		   "25 1 259:1 / /\x1b[31m rw - vfat /dev/nvme0n1p1 rw");
-	used_for(&h, "04:00.0", "/?[31m is mounted from it (nvme0n1p1)");
+	used_for(&h, "04:00.0", "/dev/nvme0n1p1 is mounted on /?[31m");
 	fake_host_fini(&h);
 }
 END_TEST
@@ -335,7 +335,7 @@ START_TEST(long_answers_are_cut)
 	mounts(&h, "25 1 259:2 / /a/rather/long/mount/point rw - ext4 x rw\n");
 	ck_assert_int_eq(in_use_scan(&h.host, &uses, NULL), 0);
 	in_use_find(uses, fake_bdf("04:00.0"), text, sizeof(text));
-	ck_assert_str_eq(text, "/a/rather/long/mount/po");
+	ck_assert_str_eq(text, "/dev/nvme0n1p2 is mount");
 	in_use_free(uses);
 	fake_host_fini(&h);
 }
