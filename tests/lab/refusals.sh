@@ -64,6 +64,6 @@ refuses 1 "$nvme is in use by the host: /dev/nvme0n1 is mounted on /mnt; end tha
 umount /mnt
 
 # A group of several functions, one of them the host's.
-refuses 1 "there is no record of moat having bound it, so nothing to put back" \
+refuses 1 "$edu: there is no record of moat having bound it, so nothing to put back" \
 	release "$edu"
 say 'refusals say what, why and what to do, and change nothing'
