@@ -43,6 +43,17 @@ int pci_host_create(const struct layout *layout, struct iobus *mmio,
 		    struct moat_err *err);
 void pci_host_destroy(struct pci_host *host);
 
+/**
+ * pci_host_set_reset_port() - who answers byte accesses of port 0xcf9
+ * @port: pm_reset_port(); stays valid as long as the host
+ *
+ * The port lies inside CONFIG_ADDRESS (0xcf8 to 0xcfb), which is PCI's for
+ * dwords only, and the port bus knows one owner an address: this host.
+ * Called once, before the vCPUs run. Without it the byte reads all ones.
+ */
+void pci_host_set_reset_port(struct pci_host *host,
+			     const struct moat_trap *port);
+
 /* Where a function has been plugged. */
 struct pci_slot {
 	uint8_t bus, dev, fn; /* as the guest sees it after assignment */

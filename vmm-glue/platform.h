@@ -39,7 +39,7 @@ int console_open(const char *spec, const struct platform_ops *ops,
 		 struct console **ret_console, struct moat_err *err);
 void console_close(struct console *console);
 
-/* serial.c: 16550A at COM1, GSI 4. */
+/* serial.c: 16550A at COM1, GSI 4. Destroyed before its console closes. */
 struct serial;
 int serial_create(struct iobus *pio, const struct platform_ops *ops,
 		  struct console *console, struct serial **ret_serial,
@@ -55,12 +55,15 @@ void rtc_destroy(struct rtc *rtc);
 /*
  * pm.c: ACPI PM1 event/control blocks (S5 is power-off), PM timer at
  * LAYOUT_PORT_PM; reset by port 0xcf9 and by the keyboard controller's
- * 0x64 pulse.
+ * 0x64 pulse. Registers no trap for 0xcf9: pci_host.h says why.
  */
 struct pm;
 int pm_create(struct iobus *pio, const struct platform_ops *ops,
 	      struct pm **ret_pm, struct moat_err *err);
 void pm_reset(struct pm *pm);
+
+/** pm_reset_port() - port 0xcf9, for pci_host_set_reset_port() */
+const struct moat_trap *pm_reset_port(const struct pm *pm);
 void pm_destroy(struct pm *pm);
 
 /**

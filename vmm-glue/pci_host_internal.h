@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What pci_host.c shares with root_port.c and pci_assign.c. */
+#ifndef MOAT_VMM_PCI_HOST_INTERNAL_H
+#define MOAT_VMM_PCI_HOST_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vmm-glue/config_space.h"
+#include "vmm-glue/pci_host.h"
+
+#define PCI_SLOTS 32 /* device numbers of one bus */
+
+/*
+ * Red Hat's ids of the generic PCIe host bridge and root port: no driver and
+ * no quirk of any guest goes by them, only by class, and people who read
+ * lspci know what they are.
+ */
+#define PCI_HOST_VENDOR	       0x1b36
+#define PCI_HOST_BRIDGE_DEVICE 0x0008
+#define PCI_ROOT_PORT_DEVICE   0x000c
+
+struct root_port;
+
+/* Something that was plugged. */
+struct pci_function {
+	const struct pci_function_ops *ops;
+	void *opaque;
+};
+
+/* One device number on bus 0. @fn.ops NULL: free (or the host bridge, 0). */
+struct pci_place {
+	struct pci_function fn;
+	struct root_port *port; /* NULL: @fn is on bus 0 itself */
+};
+
+struct pci_host {
+	uint64_t mmio64, mmio64_last; /* both 0: no 64-bit window */
+	struct iobus *mmio, *pio;
+	struct moat_trap ecam, ports;
+	const struct moat_trap *reset_port;
+	atomic_uint config_address; /* CF8 */
+	pthread_mutex_t lock;	    /* guards @bridge */
+	struct config_space bridge; /* 00:00.0 */
+	struct pci_place place[PCI_SLOTS];
+};
+
+/* Where the function at @place is, when buses are numbered as assigned. */
+static inline struct pci_slot pci_place_slot(const struct pci_host *host,
+					     const struct pci_place *place)
+{
+	uint8_t dev = (uint8_t)(place - host->place);
+
+	/* A root port's secondary bus has the port's device number. */
+	if (place->port)
+		return (struct pci_slot) { .bus = dev };
+	return (struct pci_slot) { .dev = dev };
+}
+
+#endif /* MOAT_VMM_PCI_HOST_INTERNAL_H */

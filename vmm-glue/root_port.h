@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A PCI Express root port: the bridge from bus 0 to the one function behind
+ * it. Nothing can be hot plugged yet.
+ *
+ * The guest's routing registers decide on config accesses only. Where a BAR
+ * is, is the function's own affair: the port's windows and enable bits hold
+ * what the guest writes, and do not narrow the function's decoding.
+ */
+#ifndef MOAT_VMM_ROOT_PORT_H
+#define MOAT_VMM_ROOT_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm-glue/pci_host_internal.h"
+
+struct root_port;
+
+/**
+ * root_port_create() - a port whose link is up, with @behind at its far end
+ * @number: for the link capabilities; its device number on bus 0
+ * Return: NULL when out of memory.
+ */
+struct root_port *root_port_create(uint8_t number,
+				   const struct pci_function *behind);
+void root_port_destroy(struct root_port *port);
+
+/** root_port_reset() - registers as at power-on; @behind is not touched */
+void root_port_reset(struct root_port *port);
+
+/**
+ * root_port_routes() - does a config access to @bus reach what is behind?
+ *
+ * Takes no lock. False while the link is down: in secondary bus reset, or
+ * disabled.
+ */
+bool root_port_routes(const struct root_port *port, uint8_t bus);
+
+uint32_t root_port_config_read(struct root_port *port, uint16_t offset,
+			       unsigned int size);
+
+/**
+ * root_port_config_write() - the guest's write
+ *
+ * The link going down resets the function behind before this returns. Takes
+ * the port's lock, and drops it for that.
+ */
+void root_port_config_write(struct root_port *port, uint16_t offset,
+			    unsigned int size, uint32_t value);
+
+#endif /* MOAT_VMM_ROOT_PORT_H */
