@@ -84,7 +84,6 @@ int moat_ioas_create(const struct moat_ioas_config *config,
 	ioas->sys.opaque = config->sys_opaque;
 	ioas->hooks = config->hooks;
 	ioas->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	LIST_INIT(&ioas->devices);
 	r = pthread_mutex_init(&ioas->lock, NULL);
 	if (r != 0) {
 		r = moat_fail(err, -r, "making a mutex: %s", strerror(r));
@@ -106,7 +105,7 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
 {
 	if (!ioas)
 		return;
-	assert(LIST_EMPTY(&ioas->devices));
+	assert(!ioas->devices);
 	ioas->ops->destroy(ioas); /* and with it go the kernel's maps */
 	(void)pthread_mutex_destroy(&ioas->lock);
 	free(ioas->maps);
@@ -116,7 +115,7 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
 /* Does the kernel hold the maps now? */
 static bool takes_maps(const struct moat_ioas *ioas)
 {
-	return !ioas->ops->needs_device || !LIST_EMPTY(&ioas->devices);
+	return !ioas->ops->needs_device || ioas->devices;
 }
 
 static int check_region(struct moat_iova_range range,
@@ -154,7 +153,7 @@ static int check_windows(const struct moat_ioas *ioas,
 	char text[RANGE_TEXT_MAX];
 	int r = 0;
 
-	LIST_FOREACH (dev, &ioas->devices, link) {
+	for (dev = ioas->devices; dev; dev = dev->next) {
 		r = check_region(range, dev, &dev->file->reserved, err);
 		if (r < 0)
 			break;
@@ -252,11 +251,20 @@ static struct ioas_device *device_find(struct moat_ioas *ioas,
 {
 	struct ioas_device *dev;
 
-	LIST_FOREACH (dev, &ioas->devices, link) {
+	for (dev = ioas->devices; dev; dev = dev->next) {
 		if (moat_bdf_equal(dev->bdf, bdf))
 			return dev;
 	}
 	return NULL;
+}
+
+static void device_unlink(struct moat_ioas *ioas, struct ioas_device *dev)
+{
+	struct ioas_device **at = &ioas->devices;
+
+	while (*at != dev)
+		at = &(*at)->next;
+	*at = dev->next;
 }
 
 /* Undoes device_join(). Called with the lock held. */
@@ -264,7 +272,7 @@ static void device_leave(struct moat_ioas *ioas, struct ioas_device *dev)
 {
 	if (dev->file->users == 1 && ioas->hooks.file_removed)
 		ioas->hooks.file_removed(ioas->hooks.opaque, dev->file->fd);
-	LIST_REMOVE(dev, link);
+	device_unlink(ioas, dev);
 	ioas->ops->leave(ioas, dev);
 }
 
@@ -281,7 +289,8 @@ static int device_join(struct moat_ioas *ioas, struct ioas_device *dev,
 	r = ioas->ops->join(ioas, dev, err);
 	if (r < 0)
 		return r;
-	LIST_INSERT_HEAD(&ioas->devices, dev, link);
+	dev->next = ioas->devices;
+	ioas->devices = dev;
 	if (!was_taking_maps) {
 		r = replay(ioas, err);
 		if (r < 0) {
@@ -299,7 +308,7 @@ static int device_join(struct moat_ioas *ioas, struct ioas_device *dev,
 	}
 	return 0;
 leave:
-	LIST_REMOVE(dev, link);
+	device_unlink(ioas, dev);
 	ioas->ops->leave(ioas, dev);
 	return r;
 }

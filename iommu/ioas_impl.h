@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include <moat/bdf.h>
 #include <moat/err.h>
@@ -42,7 +41,7 @@ struct ioas_file {
 };
 
 struct ioas_device {
-	LIST_ENTRY(ioas_device) link;
+	struct ioas_device *next;
 	struct moat_bdf bdf;
 	char name[MOAT_BDF_STRLEN];
 	struct ioas_file *file; /* the backend's; set by join() */
@@ -104,7 +103,7 @@ struct moat_ioas {
 	struct ioas_map *maps; /* sorted, disjoint */
 	size_t n_maps;
 	size_t room; /* allocated entries of @maps */
-	LIST_HEAD(, ioas_device) devices;
+	struct ioas_device *devices;
 	struct moat_ioas_stats stats;
 	void *backend; /* the backend's own */
 };

@@ -41,12 +41,12 @@
 struct type1_group {
 	struct ioas_file file; /* of /dev/vfio/@id */
 	unsigned int id;
-	LIST_ENTRY(type1_group) link;
+	struct type1_group *next;
 };
 
 struct type1 {
 	int container_fd; /* -1 after the last group left */
-	LIST_HEAD(, type1_group) groups;
+	struct type1_group *groups;
 };
 
 static struct type1_group *to_group(struct ioas_file *file)
@@ -141,7 +141,6 @@ static int type1_create(struct moat_ioas *ioas, struct moat_err *err)
 	if (!t)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	t->container_fd = -1;
-	LIST_INIT(&t->groups);
 	ioas->backend = t;
 	r = container_open(ioas, err);
 	if (r < 0) {
@@ -162,7 +161,7 @@ static struct type1_group *group_by_id(struct type1 *t, unsigned int id)
 {
 	struct type1_group *group;
 
-	LIST_FOREACH (group, &t->groups, link) {
+	for (group = t->groups; group; group = group->next) {
 		if (group->id == id)
 			return group;
 	}
@@ -293,8 +292,10 @@ static int group_open(struct moat_ioas *ioas, struct ioas_device *dev,
 	if (r < 0)
 		return moat_fail_prefix(err, r, "%s", dev->name);
 	r = ioas_check_reserved(ioas, dev, &group->file.reserved, err);
-	if (r < 0)
+	if (r < 0) {
+		(void)moat_fail_prefix(err, r, "%s", dev->name);
 		goto free_reserved;
+	}
 	r = moat_path(path, "%s/vfio/%u", ioas->host->dev, group->id);
 	if (r < 0) {
 		(void)moat_fail(err, r, "%s is too long a path",
@@ -352,7 +353,7 @@ static int group_enter(struct moat_ioas *ioas, struct ioas_device *dev,
 	if (r < 0)
 		return refusal_explain(ioas, dev, "VFIO_GROUP_SET_CONTAINER", r,
 				       err);
-	if (LIST_EMPTY(&t->groups)) {
+	if (!t->groups) {
 		r = vfio_container_set_type1v2(&ioas->sys, t->container_fd);
 		if (r < 0) {
 			r = refusal_explain(ioas, dev, "VFIO_SET_IOMMU", r,
@@ -361,7 +362,8 @@ static int group_enter(struct moat_ioas *ioas, struct ioas_device *dev,
 			return r;
 		}
 	}
-	LIST_INSERT_HEAD(&t->groups, group, link);
+	group->next = t->groups;
+	t->groups = group;
 	return 0;
 }
 
@@ -407,15 +409,18 @@ static void type1_leave(struct moat_ioas *ioas, struct ioas_device *dev)
 {
 	struct type1_group *group = to_group(dev->file);
 	struct type1 *t = ioas->backend;
+	struct type1_group **at = &t->groups;
 
 	dev->file = NULL;
 	if (--group->file.users > 0)
 		return;
-	LIST_REMOVE(group, link);
+	while (*at != group)
+		at = &(*at)->next;
+	*at = group->next;
 	group_leave(ioas, group);
 	group_close(ioas, group);
 	free(group);
-	if (LIST_EMPTY(&t->groups))
+	if (!t->groups)
 		container_close(ioas);
 }
 
@@ -473,7 +478,7 @@ static int type1_limits(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 	if (!info.has_windows)
 		r = range_set_add(&info.windows, all);
 	/* The kernel has done this, unless it is old or iommufd's. */
-	LIST_FOREACH (group, &t->groups, link) {
+	for (group = t->groups; group; group = group->next) {
 		for (size_t i = 0; r == 0 && i < group->file.reserved.n; i++)
 			r = range_set_remove(
 				&info.windows,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,16 @@ static int count_call(struct fake *fake)
 	return fake->fail_errno;
 }
 
+int fake_count_call(struct fake *fake)
+{
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	r = count_call(fake);
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
 static int wrong(struct fake *fake, int r)
 {
 	fake->wrong++;
@@ -44,13 +55,16 @@ static uint64_t pinned(const struct fake *fake)
 
 void fake_write_status(struct fake *fake)
 {
-	char text[256];
+	bool cap = fake->lock_cap || fake->lock_cap_in_status_only;
+	char text[sizeof(fake->status)];
 
-	(void)snprintf(
-		text, sizeof(text),
-		"Name:\ttest\nVmLck:\t%8llu kB\nCapEff:\t%016llx\n",
-		(unsigned long long)((pinned(fake) + fake->mlocked) / KiB),
-		fake->lock_cap ? 1ull << 14 : 0ull);
+	(void)snprintf(text, sizeof(text),
+		       "Name:\ttest\nVmLck:\t%8" PRIu64 " kB\nCapEff:\t%016x\n",
+		       (pinned(fake) + fake->mlocked) / KiB,
+		       cap ? 1u << 14 : 0u);
+	if (strcmp(text, fake->status) == 0)
+		return;
+	memcpy(fake->status, text, sizeof(text));
 	fake_write(fake, "proc/self/status", text);
 }
 
@@ -203,39 +217,46 @@ static void fake_close(void *opaque, int fd)
 static int get_info(struct fake *fake, struct fake_container *c,
 		    struct vfio_iommu_type1_info *info)
 {
-	struct {
-		struct vfio_iommu_type1_info info;
-		struct vfio_iommu_type1_info_dma_avail avail;
-		struct vfio_iommu_type1_info_cap_iova_range iova;
-		struct vfio_iova_range ranges[ARRAY_SIZE(fake->windows)];
-	} all = { .info.flags = VFIO_IOMMU_INFO_PGSIZES };
+	struct vfio_iommu_type1_info fixed = {
+		.argsz = sizeof(fixed),
+		.flags = VFIO_IOMMU_INFO_PGSIZES,
+		.iova_pgsizes = fake->page_sizes,
+	};
+	struct vfio_iommu_type1_info_dma_avail avail = {
+		.header = { .id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL,
+			    .version = 1,
+			    .next = sizeof(fixed) + sizeof(avail) },
+		.avail = fake->dma_avail - c->n_maps,
+	};
+	struct vfio_iommu_type1_info_cap_iova_range iova = {
+		.header = { .id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE,
+			    .version = 1 },
+		.nr_iovas = fake->n_windows,
+	};
+	uint32_t have = info->argsz;
+	char *out = (char *)info;
 
-	if (!c->has_iommu || info->argsz < 16)
+	if (!c->has_iommu || have < sizeof(fixed))
 		return wrong(fake, -EINVAL);
-	all.info.iova_pgsizes = fake->page_sizes;
-	all.info.argsz = sizeof(all.info);
 	if (!fake->old_kernel) {
-		all.info.flags |= VFIO_IOMMU_INFO_CAPS;
-		all.info.argsz = sizeof(all);
+		fixed.flags |= VFIO_IOMMU_INFO_CAPS;
+		fixed.argsz +=
+			(uint32_t)(sizeof(avail) + sizeof(iova) +
+				   fake->n_windows * sizeof(*fake->windows));
+		/* Too small a buffer gets the fixed part, and the size. */
+		if (fixed.argsz <= have)
+			fixed.cap_offset = sizeof(fixed);
 	}
-	if (all.info.argsz > info->argsz || fake->old_kernel) {
-		/* The kernel then fills in the fixed part alone. */
-		memcpy(info, &all.info, sizeof(*info));
+	memcpy(out, &fixed, sizeof(fixed));
+	if (!fixed.cap_offset)
 		return 0;
-	}
-	all.info.cap_offset = (uint32_t)((char *)&all.avail - (char *)&all);
-	all.avail.header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
-	all.avail.header.version = 1;
-	all.avail.header.next = (uint32_t)((char *)&all.iova - (char *)&all);
-	all.avail.avail = fake->dma_avail - c->n_maps;
-	all.iova.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE;
-	all.iova.header.version = 1;
-	all.iova.nr_iovas = fake->n_windows;
-	for (unsigned int i = 0; i < fake->n_windows; i++) {
-		all.ranges[i].start = fake->windows[i].first;
-		all.ranges[i].end = fake->windows[i].last;
-	}
-	memcpy(info, &all, sizeof(all));
+	out += sizeof(fixed);
+	memcpy(out, &avail, sizeof(avail));
+	out += sizeof(avail);
+	memcpy(out, &iova, sizeof(iova));
+	out += sizeof(iova);
+	/* The same layout: two u64, first and last. */
+	memcpy(out, fake->windows, fake->n_windows * sizeof(*fake->windows));
 	return 0;
 }
 
@@ -536,6 +557,14 @@ void fake_write(struct fake *fake, const char *path, const char *text)
 	ck_assert_ptr_nonnull(f);
 	ck_assert_int_ge(fputs(text, f), 0);
 	ck_assert_int_eq(fclose(f), 0);
+}
+
+int fake_remove(struct fake *fake, const char *path)
+{
+	char whole[PATH_MAX];
+
+	ck_assert_int_eq(moat_path(whole, "%s/%s", fake->root, path), 0);
+	return unlink(whole) < 0 ? -errno : 0;
 }
 
 void fake_link(struct fake *fake, const char *target, const char *path)

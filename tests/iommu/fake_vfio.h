@@ -87,9 +87,10 @@ struct fake {
 	unsigned int n_windows;
 	uint32_t dma_avail;
 	struct rlimit memlock;
-	bool may_raise_hard;	 /* CAP_SYS_RESOURCE */
-	bool lock_cap;		 /* CAP_IPC_LOCK */
-	uint64_t mlocked;	 /* bytes locked by other means */
+	bool may_raise_hard;	      /* CAP_SYS_RESOURCE */
+	bool lock_cap;		      /* CAP_IPC_LOCK */
+	bool lock_cap_in_status_only; /* as for root in a user namespace */
+	uint64_t mlocked;	      /* bytes locked by other means */
 	uint64_t bad_unmap_size; /* what unmap tells instead; 0: the truth */
 	int map_errno;
 	/* Called by GET_DEVICE_FD, without @lock, before the device opens. */
@@ -97,6 +98,7 @@ struct fake {
 
 	/* State. */
 	bool has_hooks;
+	char status[128]; /* the text of /proc/self/status */
 
 	/* Counters. */
 	unsigned int calls;
@@ -114,6 +116,9 @@ struct fake {
 	struct fake_file files[32];
 };
 
+/* For calls of a test's own making: 0, or the errno to fail with. */
+int fake_count_call(struct fake *fake);
+
 extern const struct vfio_sys_ops fake_vfio_ops;
 
 /* A machine without devices. */
@@ -128,6 +133,9 @@ struct fake_device *fake_add_device(struct fake *fake, const char *name,
 
 /* Write a file of the tree; @path is below its root. */
 void fake_write(struct fake *fake, const char *path, const char *text);
+
+/* Remove a file of the tree. Return: 0 or -errno. */
+int fake_remove(struct fake *fake, const char *path);
 
 /* Make a symbolic link in the tree. */
 void fake_link(struct fake *fake, const char *target, const char *path);
