@@ -12,8 +12,20 @@
 
 int iobus_init(struct iobus *bus)
 {
+	pthread_rwlockattr_t attr;
+	int r;
+
 	memset(bus, 0, sizeof(*bus));
-	return -pthread_rwlock_init(&bus->lock, NULL);
+	r = pthread_rwlockattr_init(&attr);
+	if (r)
+		return -r;
+	/* Else vCPUs that poll a register keep another from moving a BAR. */
+	r = pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	if (r == 0)
+		r = pthread_rwlock_init(&bus->lock, &attr);
+	(void)pthread_rwlockattr_destroy(&attr);
+	return -r;
 }
 
 void iobus_fini(struct iobus *bus)

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Guest RAM against a host made of files for what is asked of sysfs and
+ * procfs; the memory itself is this machine's, and little of it.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/host.h"
+#include "common/io.h"
+#include "tests/check_main.h"
+#include "vmm-glue/ram.h"
+
+static char top[PATH_MAX];
+static char sysfs[PATH_MAX], procfs[PATH_MAX];
+static struct moat_host host;
+static struct moat_err err;
+
+static void make_dirs(const char *path)
+{
+	char command[PATH_MAX + 16];
+
+	(void)snprintf(command, sizeof(command), "mkdir -p '%s'", path);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void put_pool(unsigned int kib, const char *attribute, unsigned int n)
+{
+	char path[PATH_MAX], text[16];
+
+	ck_assert_int_eq(moat_path(path, "%s/kernel/mm/hugepages/hugepages-%ukB",
+				   sysfs, kib),
+			 0);
+	make_dirs(path);
+	ck_assert_int_eq(moat_path(path,
+				   "%s/kernel/mm/hugepages/hugepages-%ukB/%s",
+				   sysfs, kib, attribute),
+			 0);
+	(void)snprintf(text, sizeof(text), "%u\n", n);
+	put(path, text);
+}
+
+static void setup(void)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(top, sizeof(top), "/tmp/moat-ram-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	ck_assert_int_eq(moat_path(sysfs, "%.200s/sys", top), 0);
+	ck_assert_int_eq(moat_path(procfs, "%.200s/proc", top), 0);
+	make_dirs(sysfs);
+	make_dirs(procfs);
+	host = moat_this_host;
+	host.sysfs = sysfs;
+	host.procfs = procfs;
+	ck_assert_int_eq(moat_path(path, "%s/meminfo", procfs), 0);
+	put(path, "MemTotal:  8000000 kB\nMemAvailable:   1048576 kB\n");
+	memset(&err, 0, sizeof(err));
+}
+
+static void teardown(void)
+{
+	char command[PATH_MAX + 16];
+
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", top);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static int create(uint64_t low, uint64_t high, enum hugepages hugepages,
+		  const char *mem_path, struct ram **ret_ram)
+{
+	const struct ram_config config = {
+		.size = { .low = low, .high = high },
+		.hugepages = hugepages,
+		.mem_path = mem_path,
+		.host = &host,
+	};
+
+	return ram_create(&config, ret_ram, &err);
+}
+
+static const struct {
+	enum hugepages hugepages;
+	unsigned int kib, nr, free, reserved;
+	uint64_t bytes;
+	const char *says[4];
+} shortage_cases[] = {
+	{ HUGEPAGES_2M,
+	  2048,
+	  100,
+	  60,
+	  10,
+	  512 * MiB,
+	  { "needs 256 huge pages of 2 MiB", "50 are free", "206 are missing",
+	    "echo 306 > "
+	    "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages" } },
+	{ HUGEPAGES_1G,
+	  1048576,
+	  1,
+	  0,
+	  0,
+	  2 * GiB,
+	  { "needs 2 huge pages of 1 GiB", "0 are free", "2 are missing",
+	    "echo 3 > "
+	    "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages" } },
+};
+
+/* The kernel of this machine has to be short too: it is asked for 1 TiB. */
+START_TEST(a_shortage_says_how_many_and_how_to_reserve_them)
+{
+	struct ram *ram;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shortage_cases); i++) {
+		setup();
+		put_pool(shortage_cases[i].kib, "nr_hugepages",
+			 shortage_cases[i].nr);
+		put_pool(shortage_cases[i].kib, "free_hugepages",
+			 shortage_cases[i].free);
+		put_pool(shortage_cases[i].kib, "resv_hugepages",
+			 shortage_cases[i].reserved);
+		ck_assert_int_lt(create(shortage_cases[i].bytes, 0,
+					shortage_cases[i].hugepages, NULL, &ram),
+				 0);
+		for (size_t j = 0; j < 4; j++)
+			ck_assert_msg(strstr(err.msg, shortage_cases[i].says[j]),
+				      "no '%s' in '%s'",
+				      shortage_cases[i].says[j], err.msg);
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(a_kernel_without_huge_pages_is_named)
+{
+	struct ram *ram;
+
+	setup();
+	ck_assert_int_lt(create(KiB * GiB, 0, HUGEPAGES_1G, NULL, &ram), 0);
+	ck_assert_ptr_nonnull(strstr(err.msg, "no 1 GiB huge pages"));
+	teardown();
+}
+END_TEST
+
+/* 1 GiB is available. */
+START_TEST(more_than_the_host_has_is_refused_untouched)
+{
+	struct ram *ram;
+
+	setup();
+	ck_assert_int_eq(create(GiB, 2 * MiB, HUGEPAGES_OFF, NULL, &ram),
+			 -ENOMEM);
+	ck_assert_ptr_nonnull(strstr(err.msg, "1026 MiB"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "1024 MiB are available"));
+	ck_assert_int_eq(create(GiB, 0, HUGEPAGES_OFF, NULL, &ram), 0);
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
+START_TEST(sizes_are_multiples_of_the_pages)
+{
+	struct ram *ram;
+
+	setup();
+	ck_assert_int_eq(create(GiB + 2 * MiB, 0, HUGEPAGES_1G, NULL, &ram),
+			 -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "1 GiB"));
+	teardown();
+}
+END_TEST
+
+/* Without free huge pages, or without a word from sysfs: ordinary ones. */
+START_TEST(auto_takes_what_there_is)
+{
+	struct ram *ram;
+
+	setup();
+	ck_assert_int_eq(create(64 * MiB, 0, HUGEPAGES_AUTO, NULL, &ram), 0);
+	ck_assert_uint_eq(ram_page_size(ram), 4096);
+	ram_destroy(ram);
+	put_pool(2048, "nr_hugepages", 31);
+	put_pool(2048, "free_hugepages", 31);
+	put_pool(2048, "resv_hugepages", 0);
+	ck_assert_int_eq(create(64 * MiB, 0, HUGEPAGES_AUTO, NULL, &ram), 0);
+	ck_assert_uint_eq(ram_page_size(ram), 4096);
+	ram_destroy(ram);
+	/* Sysfs says there are more than the kernel gives: do without. */
+	put_pool(2048, "nr_hugepages", 1u << 20);
+	put_pool(2048, "free_hugepages", 1u << 20);
+	ck_assert_int_eq(create(64 * MiB, 0, HUGEPAGES_AUTO, NULL, &ram), 0);
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
+static const struct {
+	uint64_t gpa, len;
+	int64_t offset; /* in the mapping; -1: NULL */
+} at_cases[] = {
+	{ 0, 1, 0 },
+	{ 0, 64 * MiB, 0 },
+	{ 0, 64 * MiB + 1, -1 },
+	{ 64 * MiB - 1, 1, 64 * MiB - 1 },
+	{ 64 * MiB, 1, -1 },
+	{ 0, 0, -1 },
+	{ 3 * GiB, 1, -1 },
+	{ 4 * GiB - 1, 2, -1 },
+	{ 4 * GiB, 32 * MiB, 64 * MiB },
+	{ 4 * GiB, 32 * MiB + 1, -1 },
+	{ 4 * GiB + 32 * MiB - 1, 1, 96 * MiB - 1 },
+	{ 4 * GiB + 32 * MiB, 1, -1 },
+	{ UINT64_MAX, 1, -1 },
+	{ 4 * GiB, UINT64_MAX, -1 },
+	{ 1, UINT64_MAX, -1 },
+};
+
+START_TEST(guest_addresses_translate_in_one_place)
+{
+	struct ram *ram;
+	uint8_t *base;
+
+	setup();
+	ck_assert_int_eq(create(64 * MiB, 32 * MiB, HUGEPAGES_OFF, NULL, &ram),
+			 0);
+	base = ram_at(ram, 0, 1);
+	ck_assert_uint_eq((uintptr_t)base % (2 * MiB), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(at_cases); i++) {
+		uint8_t *p = ram_at(ram, at_cases[i].gpa, at_cases[i].len);
+
+		ck_assert_msg(p == (at_cases[i].offset < 0
+					    ? NULL
+					    : base + at_cases[i].offset),
+			      "case %zu", i);
+	}
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
+/* Bytes of [addr, addr + len) that are in memory. */
+static uint64_t resident(void *addr, uint64_t len)
+{
+	unsigned char *pages = malloc(len / 4096);
+	uint64_t n = 0;
+
+	ck_assert_ptr_nonnull(pages);
+	ck_assert_int_eq(mincore(addr, len, pages), 0);
+	for (uint64_t i = 0; i < len / 4096; i++)
+		n += pages[i] & 1;
+	free(pages);
+	return n * 4096;
+}
+
+START_TEST(populating_touches_all_of_it)
+{
+	static const enum hugepages modes[] = { HUGEPAGES_OFF, HUGEPAGES_AUTO };
+	struct ram *ram;
+	uint8_t *low;
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		setup();
+		/* More than one chunk of work, and not a whole number. */
+		ck_assert_int_eq(
+			create(98 * MiB, 34 * MiB, modes[i], NULL, &ram), 0);
+		low = ram_at(ram, 0, 98 * MiB);
+		ck_assert_uint_eq(resident(low, 132 * MiB), 0);
+		ck_assert_int_eq(ram_populate(ram, NULL, NULL, &err), 0);
+		ck_assert_uint_eq(resident(low, 132 * MiB), 132 * MiB);
+		ck_assert_uint_eq(low[0] | low[98 * MiB - 1], 0);
+		ram_destroy(ram);
+		teardown();
+	}
+}
+END_TEST
+
+static bool yes(void *opaque)
+{
+	++*(atomic_uint *)opaque;
+	return true;
+}
+
+START_TEST(populating_can_be_interrupted)
+{
+	atomic_uint asked = 0;
+	struct ram *ram;
+
+	setup();
+	ck_assert_int_eq(create(128 * MiB, 0, HUGEPAGES_OFF, NULL, &ram), 0);
+	ck_assert_int_eq(ram_populate(ram, yes, &asked, &err), -EINTR);
+	ck_assert_uint_gt(asked, 0);
+	ck_assert_uint_eq(resident(ram_at(ram, 0, 1), 128 * MiB), 0);
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
+/* Pinned memory that a child could write to would not be the devices'. */
+START_TEST(a_forked_child_has_no_guest_ram)
+{
+	struct ram *ram;
+	unsigned char page;
+	int status;
+	pid_t pid;
+
+	setup();
+	ck_assert_int_eq(create(32 * MiB, 0, HUGEPAGES_OFF, NULL, &ram), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(mincore(ram_at(ram, 0, 1), 4096, &page) < 0 &&
+				      errno == ENOMEM
+			      ? 0
+			      : 1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
+START_TEST(mem_path_takes_memory_file_systems_only)
+{
+	struct ram *ram;
+
+	setup();
+	ck_assert_int_lt(
+		create(32 * MiB, 0, HUGEPAGES_AUTO, "/nonexistent", &ram), 0);
+	ck_assert_ptr_nonnull(strstr(err.msg, "/nonexistent"));
+	ck_assert_int_eq(create(32 * MiB, 0, HUGEPAGES_AUTO, "/proc", &ram),
+			 -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "neither hugetlbfs nor tmpfs"));
+	teardown();
+}
+END_TEST
+
+START_TEST(mem_path_on_tmpfs_leaves_no_name_behind)
+{
+	char command[] = "test -z \"$(ls /dev/shm | grep moat-ram)\"";
+	struct ram *ram;
+
+	if (access("/dev/shm", W_OK) < 0)
+		return;
+	setup();
+	ck_assert_int_eq(create(32 * MiB, 0, HUGEPAGES_2M, "/dev/shm", &ram),
+			 -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "pages of 4 KiB"));
+	ck_assert_int_eq(create(32 * MiB, 0, HUGEPAGES_AUTO, "/dev/shm", &ram),
+			 0);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(ram_populate(ram, NULL, NULL, &err), 0);
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
+CHECK_MAIN("ram", a_shortage_says_how_many_and_how_to_reserve_them,
+	   a_kernel_without_huge_pages_is_named,
+	   more_than_the_host_has_is_refused_untouched,
+	   sizes_are_multiples_of_the_pages, auto_takes_what_there_is,
+	   guest_addresses_translate_in_one_place, populating_touches_all_of_it,
+	   populating_can_be_interrupted, a_forked_child_has_no_guest_ram,
+	   mem_path_takes_memory_file_systems_only,
+	   mem_path_on_tmpfs_leaves_no_name_behind)

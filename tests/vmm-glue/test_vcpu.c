@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/util.h"
+#include "tests/check_main.h"
+#include "tests/vmm-glue/fake_kvm.h"
+#include "vmm-glue/vcpu.h"
+#include "vmm-glue/vcpu_state.h"
+
+/* ---- CPUID ---- */
+
+static struct kvm_cpuid2 *supported_leaves(void)
+{
+	static const struct kvm_cpuid_entry2 leaves[] = {
+		{ .function = 0, .eax = 0x1f },
+		{ .function = 1,
+		  .ebx = 0x55aa0800,
+		  .ecx = 0x00000001,
+		  .edx = 1u << 28 },
+		{ .function = 4, .index = 0, .eax = 0xfc004121 }, /* L1 */
+		{ .function = 4, .index = 3, .eax = 0xfc1fc163 }, /* L3 */
+		{ .function = 4, .index = 4, .eax = 0 },
+		{ .function = 0xb, .index = 0, .edx = 77 },
+		{ .function = 0x1f, .index = 0, .edx = 77 },
+		{ .function = 0x40000000, .ebx = 0x4b4d564b },
+		{ .function = 0x80000001, .ecx = 0x2 },
+		{ .function = 0x80000008, .eax = 0x3030, .ecx = 0x703f },
+		{ .function = 0x8000001d, .index = 3, .eax = 0x0fffc163 },
+		{ .function = 0x8000001e, .eax = 5, .ebx = 0x10f, .ecx = 3 },
+	};
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + sizeof(leaves));
+
+	ck_assert_ptr_nonnull(cpuid);
+	cpuid->nent = ARRAY_SIZE(leaves);
+	memcpy(cpuid->entries, leaves, sizeof(leaves));
+	return cpuid;
+}
+
+static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *cpuid,
+					   uint32_t function, uint32_t index)
+{
+	const struct kvm_cpuid_entry2 *found = NULL;
+
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == function &&
+		    cpuid->entries[i].index == index) {
+			ck_assert_msg(!found, "leaf %#x twice", function);
+			found = &cpuid->entries[i];
+		}
+	ck_assert_msg(found, "no leaf %#x", function);
+	return found;
+}
+
+static const struct {
+	unsigned int id, n, bits;
+} topology_cases[] = {
+	{ 0, 1, 0 }, { 0, 2, 1 },   { 1, 2, 1 },   { 2, 3, 2 },
+	{ 3, 4, 2 }, { 63, 64, 6 }, { 64, 65, 7 }, { 254, 255, 8 },
+};
+
+START_TEST(cpuid_tells_one_socket_of_single_threaded_cores)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(topology_cases); i++) {
+		unsigned int id = topology_cases[i].id;
+		unsigned int n = topology_cases[i].n;
+		unsigned int bits = topology_cases[i].bits;
+		struct kvm_cpuid2 *from = supported_leaves(), *cpuid;
+
+		ck_assert_int_eq(vcpu_cpuid_build(from, id, n, true, &cpuid),
+				 0);
+		ck_assert_uint_eq(leaf(cpuid, 1, 0)->ebx,
+				  id << 24 | n << 16 | 0x0800);
+		/* Hypervisor, TSC deadline, and what was there. */
+		ck_assert_uint_eq(leaf(cpuid, 1, 0)->ecx, 0x81000001);
+		ck_assert_uint_eq(leaf(cpuid, 1, 0)->edx, n > 1 ? 1u << 28 : 0);
+		ck_assert_uint_eq(leaf(cpuid, 4, 0)->eax >> 14 & 0xfff, 0);
+		ck_assert_uint_eq(leaf(cpuid, 4, 3)->eax >> 14 & 0xfff, n - 1);
+		ck_assert_uint_ge((leaf(cpuid, 4, 0)->eax >> 26) + 1,
+				  n < 64 ? n : 64);
+		ck_assert_uint_eq(leaf(cpuid, 4, 4)->eax, 0);
+		for (uint32_t fn = 0xb; fn <= 0x1f; fn += 0x14) {
+			ck_assert_uint_eq(leaf(cpuid, fn, 0)->eax, 0);
+			ck_assert_uint_eq(leaf(cpuid, fn, 0)->ebx, 1);
+			ck_assert_uint_eq(leaf(cpuid, fn, 0)->ecx, 0x100);
+			ck_assert_uint_eq(leaf(cpuid, fn, 1)->eax, bits);
+			ck_assert_uint_eq(leaf(cpuid, fn, 1)->ebx, n);
+			ck_assert_uint_eq(leaf(cpuid, fn, 1)->ecx, 0x201);
+			ck_assert_uint_eq(leaf(cpuid, fn, 2)->ecx, 2);
+			for (uint32_t j = 0; j < 3; j++)
+				ck_assert_uint_eq(leaf(cpuid, fn, j)->edx, id);
+		}
+		ck_assert_uint_eq(leaf(cpuid, 0x80000008, 0)->ecx,
+				  (n - 1) | bits << 12);
+		ck_assert_uint_eq(leaf(cpuid, 0x80000008, 0)->eax, 0x3030);
+		ck_assert_uint_eq(leaf(cpuid, 0x80000001, 0)->ecx,
+				  n > 1 ? 2 : 0);
+		ck_assert_uint_eq(leaf(cpuid, 0x8000001d, 3)->eax >> 14 & 0xfff,
+				  n - 1);
+		ck_assert_uint_eq(leaf(cpuid, 0x8000001e, 0)->eax, id);
+		ck_assert_uint_eq(leaf(cpuid, 0x8000001e, 0)->ecx, 0);
+		ck_assert_uint_eq(leaf(cpuid, 0x40000000, 0)->ebx, 0x4b4d564b);
+		free(cpuid);
+		free(from);
+	}
+}
+END_TEST
+
+START_TEST(cpuid_promises_no_leaf_and_no_timer_that_is_not_there)
+{
+	struct kvm_cpuid2 *from = supported_leaves(), *cpuid;
+
+	from->entries[0].eax = 0xa;
+	ck_assert_int_eq(vcpu_cpuid_build(from, 0, 2, false, &cpuid), 0);
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		ck_assert_uint_ne(cpuid->entries[i].function, 0xb);
+		ck_assert_uint_ne(cpuid->entries[i].function, 0x1f);
+	}
+	ck_assert_uint_eq(leaf(cpuid, 1, 0)->ecx & 1u << 24, 0);
+	free(cpuid);
+	free(from);
+}
+END_TEST
+
+/* ---- the threads, on a fake KVM ---- */
+
+static struct fake_kvm fake;
+static struct kvm_vm *vm;
+static struct vcpus *vcpus;
+static struct iobus mmio, pio;
+static struct moat_err err;
+
+/* What came out of the vCPU threads. */
+static struct {
+	atomic_uint resets, poweroffs, deaths;
+	atomic_uint n; /* accesses */
+	struct {
+		char kind;
+		uint64_t addr, value;
+		unsigned int size;
+	} access[32];
+} seen;
+
+static void on_request(void *opaque, enum machine_request request)
+{
+	(void)opaque;
+	atomic_fetch_add(
+		request == MACHINE_RESET ? &seen.resets : &seen.poweroffs, 1);
+}
+
+static void on_death(void *opaque)
+{
+	(void)opaque;
+	atomic_fetch_add(&seen.deaths, 1);
+}
+
+static void note(char kind, uint64_t addr, unsigned int size, uint64_t value)
+{
+	unsigned int i = atomic_fetch_add(&seen.n, 1);
+
+	ck_assert_uint_lt(i, ARRAY_SIZE(seen.access));
+	seen.access[i].kind = kind;
+	seen.access[i].addr = addr;
+	seen.access[i].size = size;
+	seen.access[i].value = value;
+}
+
+static uint64_t on_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	(void)opaque;
+	note('r', offset, size, 0);
+	return UINT64_C(0x1122334455667700) + offset;
+}
+
+static void on_write(void *opaque, uint64_t offset, unsigned int size,
+		     uint64_t value)
+{
+	(void)opaque;
+	note('w', offset, size, value);
+}
+
+static const struct moat_trap mmio_trap = { .first = 0xd0000000,
+					    .last = 0xd0000fff,
+					    .read = on_read,
+					    .write = on_write };
+static const struct moat_trap pio_trap = { .space = MOAT_TRAP_PIO,
+					   .first = 0x100,
+					   .last = 0x1ff,
+					   .read = on_read,
+					   .write = on_write };
+
+static const struct platform_ops ops = { .request = on_request };
+
+static int create(unsigned int n, bool resettable)
+{
+	const struct vcpus_config config = {
+		.vm = vm,
+		.mmio = &mmio,
+		.pio = &pio,
+		.n = n,
+		.name = "a guest with a long name",
+		.resettable = resettable,
+		.ops = &ops,
+		.died = on_death,
+	};
+
+	return vcpus_create(&config, &vcpus, &err);
+}
+
+static void setup(void)
+{
+	fake_kvm_init(&fake);
+	memset(&seen, 0, sizeof(seen));
+	memset(&err, 0, sizeof(err));
+	vcpus = NULL;
+	ck_assert_int_eq(kvm_vm_create(&fake.sys, &vm, &err), 0);
+	ck_assert_int_eq(iobus_init(&mmio), 0);
+	ck_assert_int_eq(iobus_init(&pio), 0);
+	ck_assert_int_eq(iobus_add(&mmio, &mmio_trap), 0);
+	ck_assert_int_eq(iobus_add(&pio, &pio_trap), 0);
+}
+
+static void teardown(void)
+{
+	vcpus_destroy(vcpus);
+	kvm_vm_destroy(vm);
+	iobus_fini(&mmio);
+	iobus_fini(&pio);
+	ck_assert(fake_kvm_is_clean(&fake));
+}
+
+START_TEST(creation_leaves_nothing_whichever_call_fails)
+{
+	unsigned int before, n;
+
+	setup();
+	before = fake.n_calls;
+	ck_assert_int_eq(create(2, true), 0);
+	n = fake.n_calls - before;
+	teardown();
+	for (unsigned int i = 1; i <= n; i++) {
+		setup();
+		fake.fail_at = i;
+		ck_assert_msg(create(2, true) < 0, "call %u", i);
+		ck_assert_msg(err.msg[0], "call %u: no sentence", i);
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(too_many_vcpus_are_refused)
+{
+	setup();
+	ck_assert_int_eq(create(FAKE_VCPUS + 1, false), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "-smp 5"));
+	teardown();
+}
+END_TEST
+
+/* A guest that does what its script says, one exit a call, then sleeps. */
+struct script {
+	uint32_t reason;
+	uint64_t addr; /* port or address */
+	unsigned int size, count;
+	bool write;
+	uint64_t value;
+};
+
+static const struct script *script;
+static size_t script_len, script_at;
+static uint64_t script_answer; /* of the access before */
+
+static uint8_t *io_data(struct kvm_run *run)
+{
+	return (uint8_t *)run + 4096;
+}
+
+static void script_exit(struct kvm_run *run, const struct script *s)
+{
+	run->exit_reason = s->reason;
+	if (s->reason == KVM_EXIT_IO) {
+		run->io.direction = s->write ? KVM_EXIT_IO_OUT : KVM_EXIT_IO_IN;
+		run->io.size = (uint8_t)s->size;
+		run->io.port = (uint16_t)s->addr;
+		run->io.count = s->count;
+		run->io.data_offset = 4096;
+		for (unsigned int i = 0; i < s->count; i++)
+			memcpy(io_data(run) + i * s->size, &s->value, s->size);
+	} else if (s->reason == KVM_EXIT_MMIO) {
+		run->mmio.phys_addr = s->addr;
+		run->mmio.len = s->size;
+		run->mmio.is_write = s->write;
+		memcpy(run->mmio.data, &s->value, 8);
+	} else if (s->reason == KVM_EXIT_SYSTEM_EVENT) {
+		run->system_event.type = (uint32_t)s->value;
+	} else if (s->reason == KVM_EXIT_INTERNAL_ERROR) {
+		run->internal.suberror = (uint32_t)s->value;
+		run->internal.ndata = 1;
+		run->internal.data[0] = 0xabcd;
+	}
+}
+
+static int guest_script(struct fake_vcpu *vcpu, struct kvm_run *run)
+{
+	(void)vcpu;
+	if (script_at > 0 && script_at <= script_len) {
+		script_answer = 0;
+		if (script[script_at - 1].reason == KVM_EXIT_MMIO)
+			memcpy(&script_answer, run->mmio.data,
+			       script[script_at - 1].size);
+		else if (script[script_at - 1].reason == KVM_EXIT_IO)
+			memcpy(&script_answer, io_data(run),
+			       script[script_at - 1].size);
+	}
+	if (script_at < script_len) {
+		script_exit(run, &script[script_at++]);
+		return 0;
+	}
+	script_at = script_len + 1;
+	(void)usleep(500);
+	return -EINTR;
+}
+
+/* Let the script run to its end, or to where the vCPU parks. */
+static void play(const struct script *s, size_t n)
+{
+	setup();
+	script = s;
+	script_len = n;
+	script_at = 0;
+	fake.vcpu[0].guest = guest_script;
+	fake.vcpu[0].regs.rip = 0xabc123;
+	ck_assert_int_eq(create(1, false), 0);
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	while (__atomic_load_n(&script_at, __ATOMIC_ACQUIRE) <= n &&
+	       !seen.resets && !seen.poweroffs && !seen.deaths)
+		(void)usleep(200);
+	vcpus_stop(vcpus);
+}
+
+START_TEST(accesses_reach_the_buses)
+{
+	static const struct script s[] = {
+		{ KVM_EXIT_IO, 0x110, 2, 3, true, 0xbeef },
+		{ KVM_EXIT_IO, 0x120, 1, 2, false, 0 },
+		{ KVM_EXIT_MMIO, 0xd0000008, 8, 0, true, 0x1234567890abcdef },
+		/* Three bytes, as before the end of a page. */
+		{ KVM_EXIT_MMIO, 0xd0000ffd, 3, 0, true, 0x332211 },
+		{ KVM_EXIT_MMIO, 0xd0000004, 4, 0, false, 0 },
+	};
+	static const struct {
+		char kind;
+		uint64_t addr;
+		unsigned int size;
+		uint64_t value;
+	} want[] = {
+		{ 'w', 0x10, 2, 0xbeef }, { 'w', 0x10, 2, 0xbeef },
+		{ 'w', 0x10, 2, 0xbeef }, { 'r', 0x20, 1, 0 },
+		{ 'r', 0x20, 1, 0 },	  { 'w', 0x8, 8, 0x1234567890abcdef },
+		{ 'w', 0xffd, 1, 0x11 },  { 'w', 0xffe, 1, 0x22 },
+		{ 'w', 0xfff, 1, 0x33 },  { 'r', 0x4, 4, 0 },
+	};
+
+	play(s, ARRAY_SIZE(s));
+	ck_assert_uint_eq(seen.n, ARRAY_SIZE(want));
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		ck_assert_int_eq(seen.access[i].kind, want[i].kind);
+		ck_assert_uint_eq(seen.access[i].addr, want[i].addr);
+		ck_assert_uint_eq(seen.access[i].size, want[i].size);
+		ck_assert_uint_eq(seen.access[i].value, want[i].value);
+	}
+	ck_assert_uint_eq(script_answer, 0x55667704);
+	teardown();
+}
+END_TEST
+
+static const struct {
+	struct script exit;
+	unsigned int resets, poweroffs, deaths;
+	const char *says;
+} end_cases[] = {
+	{ { .reason = KVM_EXIT_SHUTDOWN }, 1, 0, 0, NULL },
+	{ { .reason = KVM_EXIT_SYSTEM_EVENT,
+	    .value = KVM_SYSTEM_EVENT_SHUTDOWN },
+	  0,
+	  1,
+	  0,
+	  NULL },
+	{ { .reason = KVM_EXIT_SYSTEM_EVENT, .value = KVM_SYSTEM_EVENT_RESET },
+	  1,
+	  0,
+	  0,
+	  NULL },
+	{ { .reason = KVM_EXIT_SYSTEM_EVENT, .value = 99 }, 0, 0, 1, "type 99" },
+	{ { .reason = KVM_EXIT_FAIL_ENTRY }, 0, 0, 1, "FAIL_ENTRY" },
+	{ { .reason = KVM_EXIT_INTERNAL_ERROR,
+	    .value = KVM_INTERNAL_ERROR_EMULATION },
+	  0,
+	  0,
+	  1,
+	  "instruction not emulated) 0xabcd" },
+	{ { .reason = 4711 }, 0, 0, 1, "4711" },
+	{ { .reason = KVM_EXIT_HLT }, 0, 0, 1, "exit reason 5" },
+};
+
+START_TEST(a_vcpu_that_ends_says_what_and_where)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(end_cases); i++) {
+		play(&end_cases[i].exit, 1);
+		ck_assert_uint_eq(seen.resets, end_cases[i].resets);
+		ck_assert_uint_eq(seen.poweroffs, end_cases[i].poweroffs);
+		ck_assert_uint_eq(seen.deaths, end_cases[i].deaths);
+		if (!end_cases[i].says) {
+			ck_assert_int_eq(vcpus_death(vcpus, &err), 0);
+			teardown();
+			continue;
+		}
+		ck_assert_int_eq(vcpus_death(vcpus, &err), -EIO);
+		ck_assert_msg(strstr(err.msg, end_cases[i].says),
+			      "no '%s' in '%s'", end_cases[i].says, err.msg);
+		ck_assert_ptr_nonnull(strstr(err.msg, "vCPU 0"));
+		ck_assert_ptr_nonnull(strstr(err.msg, "rip 0xabc123"));
+		teardown();
+	}
+}
+END_TEST
+
+static int guest_efault(struct fake_vcpu *vcpu, struct kvm_run *run)
+{
+	(void)vcpu;
+	(void)run;
+	return -EFAULT;
+}
+
+START_TEST(the_first_death_counts)
+{
+	setup();
+	fake.vcpu[0].guest = guest_efault;
+	fake.vcpu[1].guest = guest_efault;
+	ck_assert_int_eq(create(2, false), 0);
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	while (seen.deaths == 0)
+		(void)usleep(200);
+	vcpus_stop(vcpus);
+	ck_assert_uint_eq(seen.deaths, 1);
+	ck_assert_int_eq(vcpus_death(vcpus, &err), -EFAULT);
+	ck_assert_ptr_nonnull(strstr(err.msg, "KVM_RUN"));
+	teardown();
+}
+END_TEST
+
+/* A guest that never sleeps: only a kick gets it out. */
+static int guest_busy(struct fake_vcpu *vcpu, struct kvm_run *run)
+{
+	(void)vcpu;
+	while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_ACQUIRE))
+		;
+	return -EINTR;
+}
+
+START_TEST(they_stop_and_start_as_often_as_wanted)
+{
+	unsigned int runs[FAKE_VCPUS];
+
+	setup();
+	fake.vcpu[1].guest = guest_busy;
+	ck_assert_int_eq(create(FAKE_VCPUS, false), 0);
+	for (unsigned int i = 0; i < 100; i++) {
+		ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+		if (i % 2)
+			(void)usleep(100);
+		vcpus_stop(vcpus);
+		for (unsigned int j = 0; j < FAKE_VCPUS; j++)
+			runs[j] = fake.vcpu[j].n_runs;
+		for (unsigned int j = 0; j < FAKE_VCPUS; j++)
+			ck_assert_uint_eq(fake.vcpu[j].n_runs, runs[j]);
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(destroying_needs_no_stop)
+{
+	setup();
+	ck_assert_int_eq(create(2, false), 0);
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	teardown();
+	setup();
+	ck_assert_int_eq(create(2, false), 0);
+	teardown(); /* nor a start */
+}
+END_TEST
+
+START_TEST(a_reset_puts_registers_back)
+{
+	const struct boot_entry entry = { .rip = 0x1000200,
+					  .rsi = 0x7000,
+					  .cr3 = 0x9000,
+					  .gdt = 0x6000,
+					  .gdt_limit = 31 };
+
+	setup();
+	fake.vcpu[1].mp_state.mp_state = KVM_MP_STATE_UNINITIALIZED;
+	fake.vcpu[0].regs.rip = 0xfff0;
+	for (unsigned int i = 0; i < FAKE_MSRS; i++)
+		fake.vcpu[0].msr[i] = i;
+	ck_assert_int_eq(create(2, true), 0);
+	ck_assert_int_eq(vcpus_set_entry(vcpus, &entry, &err), 0);
+	ck_assert_uint_eq(fake.vcpu[0].regs.rip, entry.rip);
+	ck_assert_uint_eq(fake.vcpu[0].regs.rsi, entry.rsi);
+	ck_assert_uint_eq(fake.vcpu[0].sregs.cr3, entry.cr3);
+	ck_assert_uint_eq(fake.vcpu[0].sregs.cs.l, 1);
+
+	fake.vcpu[1].mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
+	for (unsigned int i = 0; i < FAKE_MSRS; i++)
+		fake.vcpu[0].msr[i] = 0xdead;
+	ck_assert_int_eq(vcpus_reset(vcpus, &err), 0);
+	ck_assert_uint_eq(fake.vcpu[0].regs.rip, 0xfff0);
+	ck_assert_uint_eq(fake.vcpu[0].sregs.cr3, 0);
+	ck_assert_uint_eq(fake.vcpu[1].mp_state.mp_state,
+			  KVM_MP_STATE_UNINITIALIZED);
+	/* The TSC goes on; a bit of MISC_ENABLE is set at power-on. */
+	ck_assert_uint_eq(fake.vcpu[0].msr[0], 0);
+	ck_assert_uint_eq(fake.vcpu[0].msr[1], 1);
+	for (unsigned int i = 2; i < FAKE_MSRS; i++)
+		ck_assert_uint_eq(fake.vcpu[0].msr[i],
+				  i % 50 == 49 || i % 70 == 69 ? 0xdead : i);
+	fake.fail_request = KVM_SET_LAPIC;
+	ck_assert_int_eq(vcpus_reset(vcpus, &err), -EIO);
+	ck_assert_ptr_nonnull(strstr(err.msg, "KVM_SET_LAPIC"));
+	teardown();
+}
+END_TEST
+
+CHECK_MAIN("vcpu", cpuid_tells_one_socket_of_single_threaded_cores,
+	   cpuid_promises_no_leaf_and_no_timer_that_is_not_there,
+	   creation_leaves_nothing_whichever_call_fails,
+	   too_many_vcpus_are_refused, accesses_reach_the_buses,
+	   a_vcpu_that_ends_says_what_and_where, the_first_death_counts,
+	   they_stop_and_start_as_often_as_wanted, destroying_needs_no_stop,
+	   a_reset_puts_registers_back)
