@@ -156,7 +156,10 @@ END_TEST
 
 START_TEST(words_that_are_no_options_are_kept_when_wanted)
 {
-	char *argv[] = { "x", "-host", "a", "y", "--", "-z" };
+	static const char *const words[] = {
+		"x", "-host", "a", "y", "--", "-z"
+	};
+	char *const *argv = (char *const *)words;
 	struct opt_list pos;
 	struct dst dst = { 0 };
 
