@@ -34,22 +34,38 @@
 #define GROUP_WAIT_MS 3000
 #define GROUP_POLL_MS 5
 
-void device_warn(struct moat_device *dev, const char *fmt, ...)
+static void warn_line(struct moat_device *dev, const char *name,
+		      const char *text)
 {
 	unsigned int missed;
-	char text[512];
-	va_list ap;
 
 	if (!moat_ratelimit_pass(&dev->warnings, &missed))
 		return;
+	if (missed)
+		moat_log(MOAT_LOG_WARN, name, "%s (%u warnings kept back)",
+			 text, missed);
+	else
+		moat_log(MOAT_LOG_WARN, name, "%s", text);
+}
+
+void device_warn(struct moat_device *dev, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (missed)
-		moat_log(MOAT_LOG_WARN, dev->name,
-			 "%s (%u warnings were kept back)", text, missed);
-	else
-		moat_log(MOAT_LOG_WARN, dev->name, "%s", text);
+	warn_line(dev, dev->name, text);
+}
+
+void device_warn_err(struct moat_device *dev, const struct moat_err *err,
+		     const char *then)
+{
+	char text[MOAT_ERR_MAX + 64];
+
+	(void)snprintf(text, sizeof(text), "%s%s", err->msg, then);
+	warn_line(dev, NULL, text);
 }
 
 bool device_is_awake(const struct moat_device *dev)
@@ -111,8 +127,7 @@ static void device_release(struct moat_device *dev)
 		return;
 	dev->bound = false;
 	if (dev->claim_ops->release(dev->host_root, dev->bdf, &err) < 0)
-		moat_log(MOAT_LOG_WARN, dev->name,
-			 "its driver did not get it back: %s", err.msg);
+		device_warn_err(dev, &err, "");
 }
 
 /* Find it, check it, take it from its driver. */
@@ -141,10 +156,33 @@ static int device_claim(struct moat_device *dev,
 	return 0;
 }
 
+/*
+ * Whatever the host left there: no decoding, no mastering. The register is
+ * then known.
+ */
+static int device_quiesce(struct moat_device *dev)
+{
+	int r = host_config_write(dev, PCI_COMMAND, 2, 0);
+
+	if (r == 0)
+		dev->host_command = 0;
+	return r;
+}
+
+/* Bus mastering off, then the fd, then the address space. */
 static void device_detach(struct moat_device *dev)
 {
-	if (dev->host)
+	int r;
+
+	if (dev->host) {
+		r = device_quiesce(dev);
+		if (r < 0)
+			dev_warn(dev,
+				 "cannot turn bus mastering off: %s; the "
+				 "kernel does as it closes the device",
+				 strerror(-r));
 		dev->host->ops->close(dev->host);
+	}
 	dev->host = NULL;
 	if (dev->attached)
 		dev->claim_ops->detach(dev->ioas, dev->bdf);
@@ -198,19 +236,6 @@ static int device_read(struct moat_device *dev, struct moat_err *err)
 	return 0;
 }
 
-/*
- * Whatever the host left there: no decoding, no mastering. The register is
- * then known.
- */
-static int device_quiesce(struct moat_device *dev)
-{
-	int r = host_config_write(dev, PCI_COMMAND, 2, 0);
-
-	if (r == 0)
-		dev->host_command = 0;
-	return r;
-}
-
 /* Undoes device_build(). */
 static void device_unbuild(struct moat_device *dev)
 {
@@ -225,6 +250,10 @@ static int device_build(struct moat_device *dev, struct moat_err *err)
 	r = device_read(dev, err);
 	if (r < 0)
 		return r;
+	r = device_quiesce(dev);
+	if (r < 0)
+		return moat_fail(err, r, "%s: cannot write COMMAND: %s",
+				 dev->name, strerror(-r));
 	r = caps_probe(dev, err);
 	if (r < 0)
 		goto unbuild;
@@ -240,12 +269,6 @@ static int device_build(struct moat_device *dev, struct moat_err *err)
 	r = config_build(dev, true, err);
 	if (r < 0)
 		goto unbuild;
-	r = device_quiesce(dev);
-	if (r < 0) {
-		(void)moat_fail(err, r, "%s: cannot write COMMAND: %s",
-				dev->name, strerror(-r));
-		goto unbuild;
-	}
 	return 0;
 unbuild:
 	device_unbuild(dev);
@@ -327,19 +350,11 @@ int moat_device_open(const struct moat_device_params *params,
 
 void moat_device_close(struct moat_device *dev)
 {
-	int r;
-
 	if (!dev)
 		return;
 	irq_off(dev);
 	config_power_on(dev);
-	bars_unmap_stale(dev);
-	r = device_quiesce(dev);
-	if (r < 0)
-		moat_log(MOAT_LOG_WARN, dev->name,
-			 "cannot turn bus mastering off: %s; the kernel does "
-			 "as it closes the device",
-			 strerror(-r));
+	config_decode_changed(dev); /* COMMAND is zero now */
 	device_unbuild(dev);
 	device_detach(dev);
 	device_release(dev);
@@ -362,7 +377,7 @@ static int plug_intx(struct moat_device *dev, struct moat_err *err)
 	if (r == -EBUSY)
 		return moat_fail(err, r, "%s", why.msg);
 	if (r < 0) {
-		dev_warn(dev, "%s; the guest sees it without INTx", why.msg);
+		device_warn_err(dev, &why, "; the guest sees no INTx");
 		dev->irq.pin = 0;
 		config_set(&dev->cfg, PCI_INTERRUPT_PIN, 1, 0);
 		dev->cfg.power_on[PCI_INTERRUPT_PIN] = 0;
@@ -446,7 +461,7 @@ int device_reset_locked(struct moat_device *dev, struct moat_err *err)
 	config_decode_changed(dev); /* COMMAND is zero now */
 	r = function_reset(dev, &why);
 	if (r < 0) {
-		dev_warn(dev, "%s", why.msg);
+		device_warn_err(dev, &why, "");
 		(void)moat_fail(err, r, "%s", why.msg);
 	}
 	/* The pin works again. */

@@ -89,6 +89,10 @@ bool device_is_awake(const struct moat_device *dev);
 void device_warn(struct moat_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** device_warn_err() - the same, for a sentence that names the device */
+void device_warn_err(struct moat_device *dev, const struct moat_err *err,
+		     const char *then);
+
 #define dev_warn(dev, ...)  device_warn(dev, __VA_ARGS__)
 #define dev_info(dev, ...)  moat_log(MOAT_LOG_INFO, (dev)->name, __VA_ARGS__)
 #define dev_debug(dev, ...) moat_log(MOAT_LOG_DEBUG, (dev)->name, __VA_ARGS__)

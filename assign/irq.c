@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
@@ -81,7 +82,11 @@ int irq_open(struct moat_device *dev, struct moat_err *err)
 void irq_close(struct moat_device *dev)
 {
 	struct irqs *irq = &dev->irq;
+	unsigned int i;
 
+	for (i = 0; i < irq->n_vectors; i++)
+		if (irq->vector[i].fd >= 0)
+			(void)close(irq->vector[i].fd);
 	fds_release(irq->n_vectors);
 	irq->n_vectors = 0;
 	free(irq->vector);
@@ -119,6 +124,8 @@ void irq_off(struct moat_device *dev)
 	case IRQ_NONE:
 		break;
 	}
+	if (dev->irq.stale)
+		vectors_stop(dev);
 	dev->irq.mode = IRQ_NONE;
 }
 
@@ -142,7 +149,7 @@ void irq_sync(struct moat_device *dev)
 		irq_off(dev);
 		irq->n_enabled = n;
 		if (want == IRQ_INTX && intx_start(dev, &err) < 0) {
-			dev_warn(dev, "%s", err.msg);
+			device_warn_err(dev, &err, "");
 			return;
 		}
 		irq->mode = want;

@@ -63,6 +63,8 @@ struct irqs {
 	 */
 	unsigned int n_host;
 	bool noresize;
+	/* The VMM did not take some routes back; irq_off() tries again. */
+	bool stale;
 
 	/* MSI: 0 when there is none. */
 	uint16_t msi_cap;

@@ -296,16 +296,21 @@ void vectors_stop(struct moat_device *dev)
 		dev->vmm->msi_disconnect(dev->vmm_opaque, irq->vector[i].route);
 		staged = true;
 	}
-	if (staged) {
-		r = dev->vmm->msi_commit(dev->vmm_opaque);
-		if (r < 0)
-			dev_warn(dev, "the VMM keeps old interrupt routes: %s",
-				 strerror(-r));
-	}
+	r = staged ? dev->vmm->msi_commit(dev->vmm_opaque) : 0;
+	if (r < 0)
+		dev_warn(dev, "the VMM keeps old interrupt routes: %s",
+			 strerror(-r));
+	irq->stale = r < 0;
 	for (i = 0; i < irq->n_vectors; i++) {
-		if (irq->vector[i].fd >= 0)
-			(void)close(irq->vector[i].fd);
-		irq->vector[i] = (struct vector) { .fd = -1 };
+		struct vector *v = &irq->vector[i];
+
+		v->armed = false;
+		/* Its eventfd is still the VMM's. */
+		if (irq->stale && v->routed)
+			continue;
+		if (v->fd >= 0)
+			(void)close(v->fd);
+		*v = (struct vector) { .fd = -1 };
 	}
 	irq->n_host = 0;
 	irq->n_enabled = 0;
