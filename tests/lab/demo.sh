@@ -33,7 +33,7 @@ printf '  Linux %s, %s IOMMU groups\n' "$(uname -r)" \
 show host "$moat" devices
 
 title 'A file for the guest, on the NVMe disk'
-mount -t ext4 /dev/nvme0n1 /mnt
+mount_disk
 head -c 4194304 /dev/urandom > /mnt/from-host
 from_host=$(sha256sum < /mnt/from-host | cut -c 1-64)
 umount /mnt
@@ -70,8 +70,7 @@ shown 'the guest read from the disk what the host had written'
 is 'the disk driver' "$(driver_of "$nvme")" nvme
 is 'the NIC driver' "$(driver_of "$nic")" e1000e
 shown 'at power-off both devices went back to their host drivers'
-for _ in $(seq 100); do [ -b /dev/nvme0n1 ] && break; sleep 0.1; done
-mount -t ext4 -o ro /dev/nvme0n1 /mnt
+mount_disk -o ro
 has "$work/guest.log" "from-guest: $(sha256sum < /mnt/from-guest | cut -c 1-64)"
 umount /mnt
 shown 'the host read from the disk what the guest had written'

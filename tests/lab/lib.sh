@@ -60,6 +60,16 @@ masters_bus() {
 	[ $((command & 4)) != 0 ]
 }
 
+# mount_disk [OPTION]...: the host's view of the NVMe, on /mnt
+mount_disk() {
+	grep -qw ext4 /proc/filesystems || modprobe ext4
+	for _ in $(seq 100); do
+		[ ! -b /dev/nvme0n1 ] || break
+		sleep 0.1
+	done
+	mount -t ext4 "$@" /dev/nvme0n1 /mnt
+}
+
 # How many faults the VT-d units have reported: exact up to ten a second,
 # where the kernel's messages are rate-limited.
 faults() {

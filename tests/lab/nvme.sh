@@ -9,17 +9,8 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-disk() {
-	for _ in $(seq 100); do
-		[ ! -b /dev/nvme0n1 ] || return 0
-		sleep 0.1
-	done
-	fail 'the host has no /dev/nvme0n1'
-}
-
 is 'driver at first' "$(driver_of "$nvme")" nvme
-disk
-mount -t ext4 /dev/nvme0n1 /mnt
+mount_disk
 dd if=/dev/urandom of=/mnt/from-host bs=1M count=8 status=none
 host_sum=$(sha256sum < /mnt/from-host)
 umount /mnt
@@ -40,8 +31,7 @@ guest nvme "$work/script" -m 512M -smp 2 -pcidevice "host=$nvme,managed=on"
 
 has "$work/nvme.log" "from-host: $host_sum"
 is 'driver afterwards' "$(driver_of "$nvme")" nvme
-disk
-mount -t ext4 -o ro /dev/nvme0n1 /mnt
+mount_disk -o ro
 has "$work/nvme.log" "from-guest: $(sha256sum < /mnt/from-guest)"
 umount /mnt
 grep -q nvme0q "$work/nvme.log" || fail 'no NVMe interrupt in the guest'

@@ -55,8 +55,7 @@ refuses 1 "$edu: dma=none is not supported yet; leave it out, or say dma=iommu" 
 	run -kernel "$k" -pcidevice "host=$edu,dma=none,managed=on"
 
 # A disk that the host has mounted.
-for _ in $(seq 100); do [ ! -b /dev/nvme0n1 ] || break; sleep 0.1; done
-mount -t ext4 -o ro /dev/nvme0n1 /mnt
+mount_disk -o ro
 refuses 1 "$nvme is in use by the host: /dev/nvme0n1 is mounted on /mnt; end that first, or take the device all the same with --force" \
 	run -kernel "$k" -pcidevice "host=$nvme,managed=on"
 refuses 1 "$nvme is in use by the host: /dev/nvme0n1 is mounted on /mnt; end that first, or take the device all the same with --force" \
