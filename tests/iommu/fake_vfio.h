@@ -106,6 +106,7 @@ struct fake {
 	unsigned int n_files;
 	unsigned int map_calls;
 	unsigned int announcements; /* files that are announced */
+	unsigned int left_by_close; /* groups: not by UNSET_CONTAINER */
 	unsigned int wrong;	    /* calls against the kernel's order */
 
 	struct fake_container containers[4];

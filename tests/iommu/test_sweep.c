@@ -100,6 +100,19 @@ static int step_map_2(void)
 	return moat_ioas_map(ioas, 0x10000, 0x4000, HOST, RW, &err);
 }
 
+/* One more each time, so that the list must grow while A is attached. */
+static unsigned int n_filled;
+
+static int step_fill(void)
+{
+	int r = moat_ioas_map(ioas, (uint64_t)(n_filled + 1) << 20, 0x1000,
+			      HOST, RW, &err);
+
+	if (r == 0)
+		n_filled++;
+	return r;
+}
+
 static int step_map_3(void)
 {
 	return moat_ioas_map(ioas, 0x20000, 0x8000, HOST, RW, &err);
@@ -171,16 +184,22 @@ static const struct {
 	{ step_create, { 0, 0, 0 } },
 	{ step_map_1, { 0, 0, 0 } },
 	{ step_map_2, { 0, 0, 0 } },
-	{ step_attach_a, { 2, 2, 1 } }, /* replays two */
-	{ step_attach_b, { 4, 2, 2 } }, /* a second group */
-	{ step_map_3, { 4, 3, 2 } },
-	{ step_windows, { 4, 3, 2 } },
-	{ step_detach_a, { 2, 3, 1 } },
-	{ step_attach_c, { 3, 3, 1 } }, /* in the group of B */
-	{ step_detach_b, { 2, 3, 1 } },
-	{ step_unmap_1, { 2, 2, 1 } },
+	{ step_fill, { 0, 0, 0 } },
+	{ step_fill, { 0, 0, 0 } },
+	{ step_fill, { 0, 0, 0 } },
+	{ step_attach_a, { 2, 5, 1 } }, /* replays five */
+	{ step_attach_b, { 4, 5, 2 } }, /* a second group */
+	{ step_fill, { 4, 6, 2 } },
+	{ step_fill, { 4, 7, 2 } },
+	{ step_fill, { 4, 8, 2 } },
+	{ step_map_3, { 4, 9, 2 } }, /* the list grows */
+	{ step_windows, { 4, 9, 2 } },
+	{ step_detach_a, { 2, 9, 1 } },
+	{ step_attach_c, { 3, 9, 1 } }, /* in the group of B */
+	{ step_detach_b, { 2, 9, 1 } },
+	{ step_unmap_1, { 2, 8, 1 } },
 	{ step_detach_c, { 0, 0, 0 } }, /* the last group */
-	{ step_attach_a, { 2, 2, 1 } }, /* a new container */
+	{ step_attach_a, { 2, 8, 1 } }, /* a new container */
 	{ step_detach_a, { 0, 0, 0 } },
 };
 
@@ -209,6 +228,7 @@ static void live(unsigned int n)
 {
 	struct state before = { 0, 0, 0 };
 
+	n_filled = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(life); i++) {
 		bool failed_before = fake.failed;
 		int r;
@@ -259,6 +279,7 @@ START_TEST(every_call_may_fail)
 	for (n = 1; failed; n++) {
 		fake.calls = 0;
 		fake.failed = false;
+		fake.left_by_close = 0;
 		fake.fail_at = n;
 		/* So that raising it is among the calls. */
 		fake.memlock = (struct rlimit) { 0, RLIM_INFINITY };
