@@ -57,6 +57,7 @@ struct block {
 	struct pci_place *place;
 	struct want *first; /* its wants lie side by side, largest first */
 	size_t n;
+	bool may_move; /* it has another window to try */
 	uint64_t size, align, addr;
 };
 
@@ -187,21 +188,33 @@ static bool round_block(struct block *block, enum space space)
 	return true;
 }
 
-/* Widest alignment first, which wastes least. */
+/* What has no other chance first; then by alignment, which wastes least. */
 static int compare_blocks(const void *a, const void *b)
 {
 	const struct block *x = a, *y = b;
 
+	if (x->may_move != y->may_move)
+		return x->may_move ? 1 : -1;
 	if (x->align != y->align)
 		return x->align > y->align ? -1 : 1;
 	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* SPACE_N is nowhere; down is always possible, up only on bus 0. */
+static bool may_move(const struct plan *plan, const struct block *block,
+		     enum space to)
+{
+	if (to != SPACE_MEM64)
+		return to != SPACE_N;
+	return !block->place->port && has_window(plan, SPACE_MEM64) &&
+	       block->first->info.kind == MOAT_BAR_MEM64;
 }
 
 /*
  * @plan->block becomes the blocks of what is not placed yet in @space, in the
  * order to place them.
  */
-static int make_blocks(struct plan *plan, enum space space,
+static int make_blocks(struct plan *plan, enum space space, enum space overflow,
 		       struct moat_err *err)
 {
 	struct block *block = NULL;
@@ -222,8 +235,10 @@ static int make_blocks(struct plan *plan, enum space space,
 			return no_room(plan, want, err);
 	}
 	for (size_t i = 0; i < plan->n_blocks; i++) {
-		if (!round_block(&plan->block[i], space))
-			return no_room(plan, plan->block[i].first, err);
+		block = &plan->block[i];
+		if (!round_block(block, space))
+			return no_room(plan, block->first, err);
+		block->may_move = may_move(plan, block, overflow);
 	}
 	qsort(plan->block, plan->n_blocks, sizeof(plan->block[0]),
 	      compare_blocks);
@@ -276,26 +291,20 @@ static void settle(struct block *block)
 	}
 }
 
-/* What finds no room in one memory window and may try the other. */
-static bool move_block(struct plan *plan, struct block *block, enum space to)
+static void move(struct block *block, enum space to)
 {
-	if (to == SPACE_MEM64 &&
-	    (block->place->port || !has_window(plan, SPACE_MEM64) ||
-	     block->first->info.kind != MOAT_BAR_MEM64))
-		return false;
 	for (size_t i = 0; i < block->n; i++)
 		block->first[i].space = to;
-	return true;
 }
 
 /*
  * Place all blocks of @space. Those without room move to @overflow; SPACE_N:
- * they must not.
+ * they may not.
  */
 static int place_space(struct plan *plan, enum space space, enum space overflow,
 		       struct moat_err *err)
 {
-	int r = make_blocks(plan, space, err);
+	int r = make_blocks(plan, space, overflow, err);
 
 	if (r < 0)
 		return r;
@@ -305,8 +314,9 @@ static int place_space(struct plan *plan, enum space space, enum space overflow,
 		if (window_place(&plan->window[space], block->size,
 				 block->align, &block->addr))
 			settle(block);
-		else if (overflow == SPACE_N ||
-			 !move_block(plan, block, overflow))
+		else if (block->may_move)
+			move(block, overflow);
+		else
 			return no_room(plan, block->first, err);
 	}
 	sort_wants(plan);
