@@ -5,7 +5,7 @@
  *	record -> driver_override -> unbind -> bind -> (in use)
  *	       <- driver_override <- unbind <- bind <-
  *
- * Both directions are one function, put_on(): it leaves the function on a
+ * Both directions are one function, claim_put_on(): it leaves the function on a
  * given driver with a given override, from whatever state it is in. So it
  * also continues where a killed process stopped.
  *
@@ -13,250 +13,24 @@
  * it, there is a record (claim_record.h). The record is written before the
  * first change and removed after the last one is undone, under the
  * function's lock.
- *
- * driver_override, and not new_id: an id would claim every device of the
- * same kind, now and when plugged in later.
- * Source: Linux Documentation/ABI/testing/sysfs-bus-pci.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <moat/host_pci.h>
 #include <moat/log.h>
 
 #include "assign/claim.h"
+#include "assign/claim_driver.h"
 #include "assign/claim_record.h"
 #include "assign/host_pci_internal.h"
 #include "common/io.h"
 
-#define SETTLE_POLL_MS 10
-
 /* What release_one() returns when the group is still open in this process. */
 #define RELEASE_PUT_OFF 1
-
-/* One function being worked on. */
-struct claim {
-	const struct claim_ops *ops;
-	const struct moat_host *host;
-	struct moat_bdf bdf;
-	char addr[MOAT_BDF_STRLEN];  /* as sysfs has it */
-	char typed[MOAT_BDF_STRLEN]; /* as people type it */
-};
-
-static void claim_init(struct claim *c, const struct claim_ops *ops,
-		       const struct moat_host *host, struct moat_bdf bdf)
-{
-	c->ops = ops;
-	c->host = host_or_this(host);
-	c->bdf = bdf;
-	(void)moat_bdf_str(bdf, c->addr);
-	(void)host_pci_short(bdf, c->typed);
-}
-
-static int write_attr(const struct claim *c, const char *path, const char *text,
-		      struct moat_err *err)
-{
-	bool denied;
-	int r;
-
-	r = c->ops->write(c->ops->opaque, path, text);
-	if (r == 0)
-		return 0;
-	denied = r == -EACCES || r == -EPERM || r == -EROFS;
-	return moat_fail(err, r, "%s: cannot write %s: %s%s", c->addr, path,
-			 strerror(-r),
-			 denied ? "; this needs root, and sysfs writable" : "");
-}
-
-/* @name: "" clears it, which sysfs wants spelt as an empty line. */
-static int set_override(const struct claim *c, const char *name,
-			struct moat_err *err)
-{
-	char path[PATH_MAX];
-	int r;
-
-	r = host_pci_attr(c->host, c->bdf, "driver_override", path);
-	if (r < 0)
-		return moat_fail(err, r, "%s: its path is too long", c->addr);
-	return write_attr(c, path, *name ? name : "\n", err);
-}
-
-static int get_override(const struct claim *c, char ret_name[MOAT_DRIVER_MAX],
-			struct moat_err *err)
-{
-	char path[PATH_MAX];
-	int r;
-
-	r = host_pci_attr(c->host, c->bdf, "driver_override", path);
-	if (r == 0)
-		r = moat_read_text(path, ret_name, MOAT_DRIVER_MAX);
-	if (r < 0)
-		return moat_fail(err, r, "%s: cannot read driver_override: %s",
-				 c->addr, strerror(-r));
-	if (strcmp(ret_name, "(null)") == 0) /* how the kernel prints none */
-		ret_name[0] = '\0';
-	return 0;
-}
-
-static int get_driver(const struct claim *c, char ret_driver[MOAT_DRIVER_MAX],
-		      struct moat_err *err)
-{
-	int r;
-
-	r = host_pci_driver(c->host, c->bdf, ret_driver);
-	if (r < 0)
-		return moat_fail(err, r, "%s: cannot tell its driver: %s",
-				 c->addr, strerror(-r));
-	return 0;
-}
-
-static bool has_driver(const struct claim *c, const char *driver)
-{
-	char now[MOAT_DRIVER_MAX];
-
-	return host_pci_driver(c->host, c->bdf, now) == 0 &&
-	       strcmp(now, driver) == 0;
-}
-
-/* Until the function is on @driver ("": on none), or time is up. */
-static bool settle(const struct claim *c, const char *driver)
-{
-	const struct timespec pause = { .tv_nsec = SETTLE_POLL_MS * 1000000 };
-
-	for (unsigned int ms = 0;; ms += SETTLE_POLL_MS) {
-		if (has_driver(c, driver))
-			return true;
-		if (ms >= c->ops->settle_ms)
-			return false;
-		(void)nanosleep(&pause, NULL);
-	}
-}
-
-static int driver_path(const struct claim *c, const char *driver,
-		       const char *attr, char ret_path[PATH_MAX])
-{
-	return moat_path(ret_path, "%s/bus/pci/drivers/%s%s%s", c->host->sysfs,
-			 driver, *attr ? "/" : "", attr);
-}
-
-static int detach(const struct claim *c, const char *driver,
-		  struct moat_err *err)
-{
-	char path[PATH_MAX];
-	int r;
-
-	r = driver_path(c, driver, "unbind", path);
-	if (r < 0)
-		return moat_fail(err, r, "%s: its path is too long", c->addr);
-	r = write_attr(c, path, c->addr, err);
-	if (settle(c, ""))
-		return 0; /* perhaps it had left by itself meanwhile */
-	if (r < 0)
-		return r;
-	return moat_fail(err, -EBUSY, "%s: the driver %s does not let go of it",
-			 c->addr, driver);
-}
-
-/* Modules need not be called like their drivers; the device's ids tell. */
-static void load_by_ids(const struct claim *c)
-{
-	char path[PATH_MAX], modalias[128];
-
-	if (host_pci_attr(c->host, c->bdf, "modalias", path) == 0 &&
-	    moat_read_text(path, modalias, sizeof(modalias)) == 0)
-		(void)c->ops->load_module(c->ops->opaque, modalias);
-}
-
-/* Its module may not be loaded, or not any more. */
-static int need_driver(const struct claim *c, const char *driver,
-		       struct moat_err *err)
-{
-	char path[PATH_MAX];
-	int r;
-
-	r = driver_path(c, driver, "", path);
-	if (r < 0)
-		return moat_fail(err, r, "%s: its path is too long", c->addr);
-	if (access(path, F_OK) == 0)
-		return 0;
-	r = c->ops->load_module(c->ops->opaque, driver);
-	if (access(path, F_OK) < 0 && !moat_host_pci_is_vfio(driver))
-		load_by_ids(c);
-	if (access(path, F_OK) == 0)
-		return 0;
-	return moat_fail(err, -ENOENT,
-			 "%s: the kernel has no driver %s, and `modprobe %s` "
-			 "%s%s",
-			 c->addr, driver, driver,
-			 r < 0 ? "failed: " : "did not bring it",
-			 r < 0 ? strerror(-r) : "");
-}
-
-static int attach(const struct claim *c, const char *driver,
-		  struct moat_err *err)
-{
-	char path[PATH_MAX];
-	int r;
-
-	r = driver_path(c, driver, "bind", path);
-	if (r < 0)
-		return moat_fail(err, r, "%s: its path is too long", c->addr);
-	r = c->ops->write(c->ops->opaque, path, c->addr);
-	if (r < 0 && has_driver(c, driver))
-		return 0; /* something else bound it just then */
-	if (r == -EACCES || r == -EPERM || r == -EROFS)
-		return moat_fail(err, r,
-				 "%s: cannot write %s: %s; this needs root, "
-				 "and sysfs writable",
-				 c->addr, path, strerror(-r));
-	if (r < 0)
-		return moat_fail(err, r,
-				 "%s: the driver %s does not take it: %s; the "
-				 "kernel's log (dmesg) may say why",
-				 c->addr, driver, strerror(-r));
-	if (!settle(c, driver))
-		return moat_fail(err, -ETIMEDOUT,
-				 "%s: the driver %s did not take it in %u ms",
-				 c->addr, driver, c->ops->settle_ms);
-	return 0;
-}
-
-/*
- * Leave the function on @driver ("": on none) with @override. An override
- * that names another driver would keep @driver from matching, so it is put
- * in place last.
- */
-static int put_on(const struct claim *c, const char *driver,
-		  const char *override, struct moat_err *err)
-{
-	const char *during = *driver && *override ? driver : override;
-	char now[MOAT_DRIVER_MAX];
-	int r;
-
-	r = get_driver(c, now, err);
-	if (r < 0)
-		return r;
-	if (strcmp(now, driver) == 0)
-		return set_override(c, override, err);
-	if (*driver) {
-		r = need_driver(c, driver, err);
-		if (r < 0)
-			return r;
-	}
-	r = set_override(c, during, err);
-	if (r == 0 && *now)
-		r = detach(c, now, err);
-	if (r == 0 && *driver)
-		r = attach(c, driver, err);
-	if (r == 0 && strcmp(during, override))
-		r = set_override(c, override, err);
-	return r;
-}
 
 /* Undo what the record tells of, and strike it out. */
 static int restore(const struct claim *c, const struct claim_record *rec,
@@ -264,7 +38,7 @@ static int restore(const struct claim *c, const struct claim_record *rec,
 {
 	int r;
 
-	r = put_on(c, rec->driver, rec->override, err);
+	r = claim_put_on(c, rec->driver, rec->override, err);
 	if (r < 0)
 		return r;
 	return claim_record_remove(c->host, c->bdf, err);
@@ -320,7 +94,7 @@ static int make_record(const struct claim *c, const struct moat_host_pci *fn,
 	struct claim_record rec = { .put_off = false };
 	int r;
 
-	r = get_override(c, rec.override, err);
+	r = claim_get_override(c, rec.override, err);
 	if (r < 0)
 		return r;
 	memcpy(rec.driver, fn->driver, sizeof(rec.driver));
@@ -371,7 +145,7 @@ static int take(const struct claim *c, const struct moat_host_pci *fn,
 	r = claim_record_save(c->host, c->bdf, &rec, err);
 	if (r < 0)
 		return r;
-	r = put_on(c, VFIO_PCI, VFIO_PCI, err);
+	r = claim_put_on(c, VFIO_PCI, VFIO_PCI, err);
 	if (r == 0)
 		return 0;
 	if (restore(c, &rec, &undo_err) < 0)
@@ -464,9 +238,9 @@ static int forget(const struct claim *c, const struct claim_record *rec,
 	char override[MOAT_DRIVER_MAX];
 	int r;
 
-	r = get_override(c, override, err);
+	r = claim_get_override(c, override, err);
 	if (r == 0 && strcmp(override, VFIO_PCI) == 0)
-		r = set_override(c, rec->override, err);
+		r = claim_set_override(c, rec->override, err);
 	if (r < 0)
 		return r;
 	if (strcmp(driver, rec->driver))

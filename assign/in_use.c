@@ -26,16 +26,13 @@
 
 #include "assign/host_pci_internal.h"
 #include "assign/in_use.h"
+#include "assign/in_use_route.h"
 #include "common/io.h"
 #include "common/parse.h"
 #include "common/util.h"
 
 /* Deeper stacks of dm on md on dm do not occur; loops must end. */
 #define STACK_MAX 12
-
-/* Flags of a route that the files below show; linux/route.h. */
-#define ROUTE_UP     0x0001
-#define ROUTE_REJECT 0x0200
 
 enum use_kind { USE_MOUNT, USE_SWAP };
 
@@ -46,18 +43,11 @@ struct use {
 	char *disk;  /* "/dev/dm-0", as people know it */
 };
 
-/* An interface with a default route. */
-struct route {
-	unsigned int ip_version;
-	char ifname[32];
-};
-
 struct in_use {
 	const struct moat_host *host;
 	struct use *uses;
 	size_t n_uses;
-	struct route *routes;
-	size_t n_routes;
+	struct in_use_routes routes;
 };
 
 /* What a block device is used for, while its stack is walked. */
@@ -333,53 +323,14 @@ static int add_swap(struct in_use *u, char *line)
 	return node ? add_node(u, USE_SWAP, "", node) : 0;
 }
 
-static int add_route(struct in_use *u, unsigned int ip_version,
-		     const char *ifname)
-{
-	struct route *grown;
-
-	for (size_t i = 0; i < u->n_routes; i++)
-		if (u->routes[i].ip_version == ip_version &&
-		    strcmp(u->routes[i].ifname, ifname) == 0)
-			return 0;
-	grown = realloc(u->routes, (u->n_routes + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	u->routes = grown;
-	grown[u->n_routes].ip_version = ip_version;
-	(void)snprintf(grown[u->n_routes].ifname, sizeof(grown->ifname), "%s",
-		       ifname);
-	u->n_routes++;
-	return 0;
-}
-
-/* Iface Destination Gateway Flags RefCnt Use Metric Mask ... */
 static int add_route4(struct in_use *u, char *line)
 {
-	unsigned int dest, flags, mask;
-	char ifname[32];
-
-	if (sscanf(line, "%31s %x %*x %x %*u %*u %*u %x", ifname, &dest, &flags,
-		   &mask) != 4)
-		return 0; /* the heading */
-	if (dest || mask || !(flags & ROUTE_UP) || (flags & ROUTE_REJECT))
-		return 0;
-	return add_route(u, 4, ifname);
+	return in_use_add_route4(&u->routes, line);
 }
 
-/* destination length source length next-hop metric refs uses flags iface */
 static int add_route6(struct in_use *u, char *line)
 {
-	char dest[33], ifname[32];
-	unsigned int len, flags;
-
-	if (sscanf(line, "%32s %x %*s %*x %*s %*x %*x %*x %x %31s", dest, &len,
-		   &flags, ifname) != 4)
-		return 0;
-	if (strspn(dest, "0") != 32 || len || !(flags & ROUTE_UP) ||
-	    (flags & ROUTE_REJECT) || strcmp(ifname, "lo") == 0)
-		return 0;
-	return add_route(u, 6, ifname);
+	return in_use_add_route6(&u->routes, line);
 }
 
 /*
@@ -452,82 +403,8 @@ void in_use_free(struct in_use *u)
 	for (size_t i = 0; i < u->n_uses; i++)
 		use_clear(&u->uses[i]);
 	free(u->uses);
-	free(u->routes);
+	free(u->routes.routes);
 	free(u);
-}
-
-static bool path_through(const char *path, const char *addr)
-{
-	const size_t len = strlen(addr);
-
-	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
-		if (strncmp(p + 1, addr, len) == 0 &&
-		    (p[1 + len] == '/' || p[1 + len] == '\0'))
-			return true;
-	return false;
-}
-
-static bool interface_needs(const char *path, const char *addr,
-			    unsigned int depth);
-
-/*
- * An interface stands on its lower_* links. A bond works as long as one of
- * them is left; anything else fails with any of them.
- */
-static bool lowers_need(const char *path, const char *addr, unsigned int depth)
-{
-	char link[PATH_MAX], lower[PATH_MAX];
-	const struct dirent *entry;
-	size_t n = 0, n_need = 0;
-	bool bond;
-	DIR *d;
-
-	if (moat_path(link, "%s/bonding", path) < 0)
-		return false;
-	bond = access(link, F_OK) == 0;
-	d = opendir(path);
-	if (!d)
-		return false;
-	while ((entry = readdir(d))) {
-		if (strncmp(entry->d_name, "lower_", 6) ||
-		    moat_path(link, "%s/%s", path, entry->d_name) < 0 ||
-		    !realpath(link, lower))
-			continue;
-		n++;
-		n_need += interface_needs(lower, addr, depth + 1);
-	}
-	(void)closedir(d);
-	return bond ? n && n_need == n : n_need > 0;
-}
-
-static bool interface_needs(const char *path, const char *addr,
-			    unsigned int depth)
-{
-	if (depth > STACK_MAX)
-		return false;
-	return path_through(path, addr) || lowers_need(path, addr, depth);
-}
-
-/* The first interface when every default route is lost without @addr. */
-static const char *only_route(const struct in_use *u, unsigned int ip_version,
-			      const char *addr)
-{
-	char link[PATH_MAX], path[PATH_MAX];
-	const char *first = NULL;
-
-	for (size_t i = 0; i < u->n_routes; i++) {
-		const struct route *route = &u->routes[i];
-
-		if (route->ip_version != ip_version)
-			continue;
-		if (moat_path(link, "%s/class/net/%s", u->host->sysfs,
-			      route->ifname) < 0 ||
-		    !realpath(link, path) || !interface_needs(path, addr, 0))
-			return NULL;
-		if (!first)
-			first = route->ifname;
-	}
-	return first;
 }
 
 /* How many virtual functions a physical one has; they go when it goes. */
@@ -577,7 +454,7 @@ static void add_use_clause(struct clauses *c, const struct in_use *u,
 	for (size_t i = 0; i < u->n_uses; i++) {
 		const struct use *use = &u->uses[i];
 
-		if (use->kind != kind || !path_through(use->path, addr))
+		if (use->kind != kind || !in_use_path_through(use->path, addr))
 			continue;
 		if (!first)
 			first = use;
@@ -607,8 +484,8 @@ void in_use_find(const struct in_use *u, struct moat_bdf bdf, char *buf,
 	(void)moat_bdf_str(bdf, addr);
 	add_use_clause(&c, u, USE_MOUNT, addr);
 	add_use_clause(&c, u, USE_SWAP, addr);
-	only4 = only_route(u, 4, addr);
-	only6 = only_route(u, 6, addr);
+	only4 = in_use_only_route(u->host, &u->routes, 4, addr);
+	only6 = in_use_only_route(u->host, &u->routes, 6, addr);
 	if (only4)
 		add_clause(&c, "the only default route goes through it (%s)",
 			   only4);
