@@ -581,9 +581,14 @@ void fake_init(struct fake *fake)
 {
 	memset(fake, 0, sizeof(*fake));
 	pthread_mutex_init(&fake->lock, NULL);
+	/* In memory where there is such a place: it is written often. */
 	(void)snprintf(fake->root, sizeof(fake->root),
-		       "/tmp/moat-iommu-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(fake->root));
+		       "/dev/shm/moat-iommu-XXXXXX");
+	if (!mkdtemp(fake->root)) {
+		(void)snprintf(fake->root, sizeof(fake->root),
+			       "/tmp/moat-iommu-XXXXXX");
+		ck_assert_ptr_nonnull(mkdtemp(fake->root));
+	}
 	(void)snprintf(fake->sysfs, sizeof(fake->sysfs), "%s/sys", fake->root);
 	(void)snprintf(fake->procfs, sizeof(fake->procfs), "%s/proc",
 		       fake->root);
