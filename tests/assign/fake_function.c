@@ -299,7 +299,7 @@ static void put_caps(struct fake_function *fn)
 	put_cap(fn, FAKE_EXP, PCI_CAP_ID_EXP, 0);
 	fake_put(fn, FAKE_EXP + PCI_EXP_FLAGS, 2, 2);
 	fake_put(fn, FAKE_EXP + PCI_EXP_DEVCAP, 4, 0x10008fc2);
-	fake_put(fn, FAKE_EXP + PCI_EXP_DEVCTL, 2, 0x2810 | 1 << 5);
+	fake_put(fn, FAKE_EXP + PCI_EXP_DEVCTL, 2, 0x2010 | 1 << 5);
 	fake_put(fn, FAKE_EXP + PCI_EXP_LNKCAP, 4, 0x01477c83);
 	fake_put(fn, FAKE_EXP + PCI_EXP_LNKSTA, 2, 0x1043);
 	fake_put(fn, FAKE_EXP + PCI_EXP_DEVCAP2, 4, 0x0070083f);
@@ -495,7 +495,8 @@ static int vmm_msi_connect(void *opaque, int trigger_fd,
 	for (i = 0; i < FAKE_ROUTES; i++)
 		if (!vmm->staged[i].used && !vmm->live[i].used)
 			break;
-	ck_assert_uint_ne(i, FAKE_ROUTES);
+	if (i == FAKE_ROUTES)
+		return -ENOSPC;
 	vmm->staged[i] = (struct fake_route) { true, trigger_fd, *msg };
 	*ret_route = i;
 	return 0;

@@ -190,6 +190,8 @@ static const struct {
 	  2,
 	  { { 0, 0x1000 }, { 0x3000, 0x1000 } },
 	  2 },
+	/* Both before the only piece. */
+	{ 0x1000, 0x1800, { { 0x3000, 0x1000 } }, 1, { { 0x3000, 0x1000 } }, 1 },
 	/* Nothing may be mapped. */
 	{ 0x2000, 0x3000, { { 0, 0 } }, 0, { { 0, 0 } }, 0 },
 };
@@ -382,14 +384,16 @@ START_TEST(late_access)
 	put_bar(4, 0xc0010000);
 	wr(PCI_COMMAND, 2, MEMORY);
 	late = fx.dev->bar[4].trap;
-	ck_assert_uint_eq(late.read(late.opaque, 0, 4), 0);
+	fx.fn.memory[4][0] = 0x5a;
+	ck_assert_uint_eq(late.read(late.opaque, 0, 4), 0x5a);
 	/* What a VMM with a bug might pass on. */
 	ck_assert_uint_eq(late.read(late.opaque, FAKE_BAR4_SIZE, 4),
 			  UINT32_MAX);
 	ck_assert_uint_eq(late.read(late.opaque, FAKE_BAR4_SIZE - 2, 4),
 			  UINT32_MAX);
 	ck_assert_uint_eq(late.read(late.opaque, UINT64_MAX, 4), UINT32_MAX);
-	wr(PCI_COMMAND, 2, 0);
+	/* Gone, while the device goes on decoding for its other BARs. */
+	put_bar(4, 0);
 	writes = fx.fn.n_log;
 	ck_assert_uint_eq(late.read(late.opaque, 0, 4), UINT32_MAX);
 	ck_assert_uint_eq(late.read(late.opaque, 0, 8), UINT64_MAX);

@@ -212,6 +212,10 @@ START_TEST(msi_delivers)
 	fake_fire(&fx.fn, HOST_IRQ_MSI, 3);
 	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x83), 1);
 	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x43), -1);
+	/* The vector's number replaces the low bits, it is not added. */
+	wr(FAKE_MSI + PCI_MSI_DATA_64, 2, 0x83);
+	fake_fire(&fx.fn, HOST_IRQ_MSI, 1);
+	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x81), 1);
 	/* Fewer messages: set up anew. */
 	wr(FAKE_MSI + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE);
 	ck_assert_uint_eq(fx.fn.enabled[HOST_IRQ_MSI], 1);
@@ -477,6 +481,14 @@ START_TEST(msix_host_is_short_of_vectors)
 	entry_set(2, 0x42);
 	fake_fire(&fx.fn, HOST_IRQ_MSIX, 2);
 	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x42), 1);
+	/* Asked for together with one that cannot be had. */
+	msix_control(0);
+	msix_control(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	entry_set(1, 0x41);
+	entry_set(3, 0x43);
+	msix_control(PCI_MSIX_FLAGS_ENABLE);
+	fake_fire(&fx.fn, HOST_IRQ_MSIX, 1);
+	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x41), 1);
 	fixture_fini(&fx);
 }
 END_TEST

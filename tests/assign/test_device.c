@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The life of a device: open, plug, arm, reset, close, and what fails. */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "common/util.h"
+#include "tests/assign/fake_function.h"
+#include "tests/check_main.h"
+
+static struct fixture fx;
+
+static uint32_t rd(uint16_t offset, unsigned int size)
+{
+	return moat_device_config_read(fx.dev, offset, size);
+}
+
+static void wr(uint16_t offset, unsigned int size, uint32_t value)
+{
+	moat_device_config_write(fx.dev, offset, size, value);
+}
+
+/* Each call fails once, until none is left; nothing stays behind. */
+START_TEST(open_under_sweep)
+{
+	unsigned int fail_at = 1, fds = 0;
+	int r;
+
+	do {
+		fixture_init(&fx);
+		if (fail_at == 1)
+			fds = count_fds();
+		fx.sweep.fail_at = fail_at++;
+		r = fixture_open(&fx);
+		if (r < 0) {
+			ck_assert_int_eq(r, -EIO);
+			ck_assert_str_ne(fx.err.msg, "");
+			ck_assert_ptr_null(fx.dev);
+			ck_assert(fixture_is_clean(&fx));
+			ck_assert_uint_eq(count_fds(), fds);
+		}
+		fixture_fini(&fx);
+	} while (r < 0);
+	/* At least: find, check, bind, attach, open, and the reading. */
+	ck_assert_uint_gt(fail_at, 20);
+}
+END_TEST
+
+START_TEST(plug_under_sweep)
+{
+	unsigned int fail_at = 1, fds;
+	bool failed;
+
+	do {
+		fixture_init(&fx);
+		ck_assert_int_eq(fixture_open(&fx), 0);
+		fds = count_fds();
+		fx.sweep.calls = 0;
+		fx.sweep.error = -EBUSY;
+		fx.sweep.fail_at = fail_at++;
+		failed = moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true,
+					  &fx.err) < 0;
+		if (failed) {
+			ck_assert(fake_vmm_is_empty(&fx.vmm));
+			ck_assert_uint_eq(count_fds(), fds);
+		}
+		fixture_fini(&fx);
+	} while (failed);
+	ck_assert_uint_gt(fail_at, 3);
+}
+END_TEST
+
+/* Mapping, moving and enabling with failures: never more than one BAR off. */
+START_TEST(use_under_sweep)
+{
+	unsigned int fail_at = 1, fds = 0;
+	bool failed;
+
+	do {
+		fixture_init(&fx);
+		if (fail_at == 1)
+			fds = count_fds();
+		fixture_start(&fx);
+		fx.sweep.calls = 0;
+		fx.sweep.fail_at = fail_at++;
+		wr(PCI_BASE_ADDRESS_0, 4, 0xc0000000);
+		wr(PCI_BASE_ADDRESS_1, 4, 0x2000);
+		wr(PCI_BASE_ADDRESS_2, 4, 0xd0000000);
+		wr(PCI_COMMAND, 2,
+		   PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+		wr(PCI_BASE_ADDRESS_0, 4, 0xc1000000);
+		wr(FAKE_MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+		wr(PCI_COMMAND, 2, 0);
+		(void)moat_device_reset(fx.dev, &fx.err);
+		failed = fx.sweep.calls >= fx.sweep.fail_at;
+		ck_assert_uint_eq(fake_get(&fx.fn, PCI_COMMAND, 2) &
+					  PCI_COMMAND_MASTER,
+				  0);
+		fixture_fini(&fx);
+		ck_assert_uint_eq(count_fds(), fds);
+	} while (failed);
+	ck_assert_uint_gt(fail_at, 15);
+}
+END_TEST
+
+START_TEST(refusal_changes_nothing)
+{
+	fixture_init(&fx);
+	fx.verdict = -EBUSY;
+	ck_assert_int_eq(fixture_open(&fx), -EBUSY);
+	ck_assert_str_eq(fx.err.msg, "not assignable");
+	ck_assert_uint_eq(fx.attach_calls, 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
+START_TEST(dma_none_is_not_there_yet)
+{
+	fixture_init(&fx);
+	fx.spec.dma = MOAT_DMA_NONE;
+	ck_assert_int_eq(fixture_open(&fx), -EOPNOTSUPP);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "disk: dma=none"));
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "dma=iommu"));
+	ck_assert_uint_eq(fx.sweep.calls, 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
+/* Managed: bound, and given back; else its driver is left alone. */
+START_TEST(only_what_was_taken_is_given_back)
+{
+	fixture_init(&fx);
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_int_eq(fx.bound, 1);
+	fixture_fini(&fx);
+
+	fixture_init(&fx);
+	fx.spec.managed = false;
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_int_eq(fx.bound, 0);
+	fixture_fini(&fx);
+
+	fixture_init(&fx);
+	fx.is_bound = true;
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_int_eq(fx.bound, 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
+/* Another thread is still claiming a device of the same group. */
+START_TEST(waits_for_the_group)
+{
+	struct moat_bdf both[2];
+
+	fixture_init(&fx);
+	both[0] = fx.spec.host;
+	both[1] = fx.spec.host;
+	both[1].fn = 1;
+	fx.params.same_guest = both;
+	fx.params.n_same_guest = 2;
+	fx.attach_first = -EINVAL;
+	fx.foreign_reads = 3;
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_uint_eq(fx.attach_calls, 2);
+	ck_assert_uint_eq(fx.foreign_reads, 0);
+	fixture_fini(&fx);
+
+	/* Nothing to wait for: the error stands. */
+	fixture_init(&fx);
+	fx.attach_first = -EINVAL;
+	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+	ck_assert_uint_eq(fx.attach_calls, 1);
+	fixture_fini(&fx);
+}
+END_TEST
+
+START_TEST(name_defaults_to_address)
+{
+	fixture_init(&fx);
+	fx.spec.name[0] = '\0';
+	fx.spec.host.fn = 3;
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_str_eq(moat_device_name(fx.dev), "0000:04:08.3");
+	fixture_fini(&fx);
+}
+END_TEST
+
+/* Everything the guest changed is as at power-on. */
+START_TEST(reset_is_power_on)
+{
+	uint32_t before[CONFIG_SIZE / 4];
+
+	fixture_init(&fx);
+	fixture_start(&fx);
+	for (uint16_t at = 0; at < CONFIG_SIZE; at += 4)
+		before[at / 4] = rd(at, 4);
+	wr(PCI_BASE_ADDRESS_0, 4, 0xc0000000);
+	wr(PCI_BASE_ADDRESS_2, 4, 0xd0000000);
+	wr(PCI_INTERRUPT_LINE, 1, 11);
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	wr(FAKE_PM + PCI_PM_CTRL, 2, 3);
+	wr(FAKE_PM + PCI_PM_CTRL, 2, 0);
+	wr(FAKE_EXP + PCI_EXP_LNKCTL, 2, 0x40);
+	wr(FAKE_MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+	fake_vmm_write(&fx.vmm, MOAT_TRAP_MMIO, 0xc0000000 + FAKE_TABLE + 12, 4,
+		       0);
+	ck_assert_uint_ne(fx.fn.enabled[HOST_IRQ_MSIX], 0);
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), 0);
+	ck_assert_uint_eq(fx.fn.resets, 1);
+	for (uint16_t at = 0; at < CONFIG_SIZE; at += 4)
+		ck_assert_msg(rd(at, 4) == before[at / 4], "0x%03x: 0x%x", at,
+			      rd(at, 4));
+	ck_assert_uint_eq(fx.fn.enabled[HOST_IRQ_MSIX], 0);
+	ck_assert_ptr_null(fake_vmm_direct(&fx.vmm, 0xc0000000));
+	ck_assert_uint_eq(fake_get(&fx.fn, PCI_COMMAND, 2), 0);
+	/* The pin is back, and so is the table, all masked. */
+	ck_assert_uint_eq(fx.vmm.pin, 2);
+	wr(PCI_BASE_ADDRESS_0, 4, 0xc0000000);
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	ck_assert_uint_eq(fake_vmm_read(&fx.vmm, MOAT_TRAP_MMIO,
+					0xc0000000 + FAKE_TABLE + 12, 4),
+			  1);
+	/* Armed it was, armed it is. */
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	ck_assert_uint_eq(fake_get(&fx.fn, PCI_COMMAND, 2), PCI_COMMAND_MASTER);
+	fixture_fini(&fx);
+}
+END_TEST
+
+START_TEST(reset_that_is_not_there)
+{
+	fixture_init(&fx);
+	fx.fn.host.can_reset = false;
+	fixture_start(&fx);
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), -ENOTTY);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "disk: "));
+	ck_assert_uint_eq(fake_get(&fx.fn, PCI_COMMAND, 2), 0);
+	ck_assert_uint_eq(rd(PCI_COMMAND, 2), 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
+/* It comes back reading all ones: reported, and not waited for. */
+START_TEST(reset_kills_device)
+{
+	fixture_init(&fx);
+	fixture_start(&fx);
+	fx.fn.dead = true;
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), -EIO);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "does not answer"));
+	ck_assert_uint_eq(fx.vmm.events, 1);
+	ck_assert_int_eq(fx.vmm.event, MOAT_EVENT_DEVICE_LOST);
+	fixture_fini(&fx);
+}
+END_TEST
+
+/* In use to the last moment: closing takes all of it down. */
+START_TEST(close_while_in_use)
+{
+	unsigned int fds;
+
+	fixture_init(&fx);
+	fds = count_fds();
+	fixture_start(&fx);
+	wr(PCI_BASE_ADDRESS_0, 4, 0xc0000000);
+	wr(PCI_BASE_ADDRESS_1, 4, 0x2000);
+	wr(PCI_COMMAND, 2,
+	   PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	wr(FAKE_MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+	fake_vmm_write(&fx.vmm, MOAT_TRAP_MMIO, 0xc0000000 + FAKE_TABLE + 12, 4,
+		       0);
+	ck_assert_uint_ne(count_fds(), fds);
+	fixture_fini(&fx);
+	ck_assert_uint_eq(count_fds(), fds);
+	ck_assert(fx.fn.mastered);
+}
+END_TEST
+
+START_TEST(close_of_nothing)
+{
+	moat_device_close(NULL);
+}
+END_TEST
+
+/* The limit of open files is raised for the vectors a device may use. */
+START_TEST(many_vectors)
+{
+	fixture_init(&fx);
+	fx.fn.region[2].n_areas = 0;
+	fake_put(&fx.fn, FAKE_MSIX + PCI_MSIX_FLAGS, 2, 2047);
+	fake_put(&fx.fn, FAKE_MSIX + PCI_MSIX_TABLE, 4, 2);
+	fake_put(&fx.fn, FAKE_MSIX + PCI_MSIX_PBA, 4, 0x8000 | 2);
+	fx.fn.irq[HOST_IRQ_MSIX].count = 2048;
+	fixture_start(&fx);
+	ck_assert_uint_eq(rd(FAKE_MSIX + PCI_MSIX_FLAGS, 2), 2047);
+	fixture_fini(&fx);
+
+	/* The host offers fewer: the table is as long as that. */
+	fixture_init(&fx);
+	fx.fn.irq[HOST_IRQ_MSIX].count = 3;
+	fixture_start(&fx);
+	ck_assert_uint_eq(rd(FAKE_MSIX + PCI_MSIX_FLAGS, 2), 2);
+	fixture_fini(&fx);
+}
+END_TEST
+
+CHECK_MAIN("device", open_under_sweep, plug_under_sweep, use_under_sweep,
+	   refusal_changes_nothing, dma_none_is_not_there_yet,
+	   only_what_was_taken_is_given_back, waits_for_the_group,
+	   name_defaults_to_address, reset_is_power_on, reset_that_is_not_there,
+	   reset_kills_device, close_while_in_use, close_of_nothing,
+	   many_vectors)
