@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest RAM: one memfd (or a file in a hugetlbfs or tmpfs directory), mapped
- * once, low RAM first and high RAM right behind it. The mapping is shared,
- * kept from forked children, and left out of core dumps.
+ * Guest RAM: one memfd (or a file in a hugetlbfs or tmpfs directory, or
+ * anonymous memory where only that gets transparent huge pages), mapped once,
+ * low RAM first and high RAM right behind it; kept from forked children, and
+ * left out of core dumps.
  *
  * Creating finds out whether the host has the memory; populating touches
  * every page, so that nobody waits for the kernel's zeroing later and

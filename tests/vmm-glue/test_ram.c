@@ -209,6 +209,73 @@ START_TEST(auto_takes_what_there_is)
 }
 END_TEST
 
+static void put_thp(const char *attribute, const char *text)
+{
+	char path[PATH_MAX];
+
+	ck_assert_int_eq(
+		moat_path(path, "%s/kernel/mm/transparent_hugepage", sysfs), 0);
+	make_dirs(path);
+	ck_assert_int_eq(moat_path(path, "%s/kernel/mm/transparent_hugepage/%s",
+				   sysfs, attribute),
+			 0);
+	put(path, text);
+}
+
+static const struct {
+	const char *shmem, *anonymous;
+	enum hugepages hugepages;
+	bool memfd;
+} thp_cases[] = {
+	{ "always within_size [advise] never deny force\n",
+	  "always [madvise] never\n", HUGEPAGES_AUTO, true },
+	{ "always within_size advise [never] deny force\n",
+	  "always [madvise] never\n", HUGEPAGES_AUTO, false },
+	{ "always within_size advise never [deny] force\n",
+	  "[always] madvise never\n", HUGEPAGES_AUTO, false },
+	{ "always within_size advise [never] deny force\n",
+	  "always madvise [never]\n", HUGEPAGES_AUTO, true },
+	{ "always within_size advise [never] deny force\n",
+	  "[always] madvise never\n", HUGEPAGES_OFF, true },
+};
+
+static bool has_memfd(void)
+{
+	char *maps;
+	size_t len;
+	bool has;
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	ck_assert_ptr_nonnull(f);
+	maps = calloc(1, 1 << 20);
+	ck_assert_ptr_nonnull(maps);
+	len = fread(maps, 1, (1 << 20) - 1, f);
+	ck_assert_uint_gt(len, 0);
+	(void)fclose(f);
+	has = strstr(maps, "memfd:moat-ram") != NULL;
+	free(maps);
+	return has;
+}
+
+START_TEST(anonymous_memory_stands_in_for_a_memfd_without_huge_pages)
+{
+	struct ram *ram;
+
+	for (size_t i = 0; i < ARRAY_SIZE(thp_cases); i++) {
+		setup();
+		put_thp("shmem_enabled", thp_cases[i].shmem);
+		put_thp("enabled", thp_cases[i].anonymous);
+		ck_assert_int_eq(
+			create(32 * MiB, 0, thp_cases[i].hugepages, NULL, &ram),
+			0);
+		ck_assert_msg(has_memfd() == thp_cases[i].memfd, "case %zu", i);
+		ck_assert_int_eq(ram_populate(ram, NULL, NULL, &err), 0);
+		ram_destroy(ram);
+		teardown();
+	}
+}
+END_TEST
+
 static const struct {
 	uint64_t gpa, len;
 	int64_t offset; /* in the mapping; -1: NULL */
@@ -373,6 +440,7 @@ CHECK_MAIN("ram", a_shortage_says_how_many_and_how_to_reserve_them,
 	   a_kernel_without_huge_pages_is_named,
 	   more_than_the_host_has_is_refused_untouched,
 	   sizes_are_multiples_of_the_pages, auto_takes_what_there_is,
+	   anonymous_memory_stands_in_for_a_memfd_without_huge_pages,
 	   guest_addresses_translate_in_one_place, populating_touches_all_of_it,
 	   populating_can_be_interrupted, a_forked_child_has_no_guest_ram,
 	   mem_path_takes_memory_file_systems_only,
