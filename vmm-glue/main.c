@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* moat(1): picks the command. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <moat/log.h>
 
@@ -34,9 +36,29 @@ static void usage(FILE *out)
 			   "moat(1).\n");
 }
 
+/*
+ * Whoever starts moat with one of 0 to 2 closed must not have the guest's
+ * serial output written to what is opened next, a device of VFIO's say.
+ * Not CLOEXEC: they are the standard ones.
+ */
+static int hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -1;
+	(void)close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	timeline_mark(TIMELINE_EXEC);
+	if (hold_standard_descriptors() < 0)
+		return EXIT_STATUS_ERROR;
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_STATUS_USAGE;
