@@ -116,7 +116,7 @@ static void block_write_byte(void *opaque, uint64_t offset, uint8_t v)
 		pm->sts &= (uint16_t)~bits;
 		break;
 	case PM1_EN:
-		pm->en = ((pm->en & keep) | bits) & PM1_EN_IMPLEMENTED;
+		pm->en = ((pm->en & keep) | bits) & PM1_EN_WRITABLE;
 		break;
 	case PM1_CNT: /* SLP_EN is seen by block_write(), and reads 0 */
 		pm->cnt = ((pm->cnt & keep) | bits) &

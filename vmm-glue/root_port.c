@@ -177,12 +177,71 @@ void root_port_config_write(struct root_port *port, uint16_t offset,
 		reset_behind(port);
 }
 
+static uint32_t read_behind(const struct root_port *port, unsigned int offset,
+			    unsigned int size)
+{
+	const struct pci_function *fn = &port->behind;
+
+	return fn->ops->config_read(fn->opaque, (uint16_t)offset, size);
+}
+
+/* Return: where the function's PCI Express capability is; 0: it has none. */
+static unsigned int find_exp(const struct root_port *port)
+{
+	unsigned int at = PCI_CAPABILITY_LIST;
+
+	if (!(read_behind(port, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
+		return 0;
+	/* As many as there is room for: the list may be a circle. */
+	for (unsigned int i = 0; i < (256 - PCI_STD_HEADER_SIZEOF) / 4; i++) {
+		at = read_behind(port, at, 1) & ~3u;
+		if (at < PCI_STD_HEADER_SIZEOF)
+			return 0;
+		if (read_behind(port, at, 1) == PCI_CAP_ID_EXP)
+			return at;
+		at += PCI_CAP_LIST_NEXT;
+	}
+	return 0;
+}
+
+/*
+ * A link has two ends: the port shows what the function shows, or drivers
+ * would see the port's 2.5 GT/s, x1, as what holds their device up. A virtual
+ * function has zeros there, and keeps it.
+ */
+static void copy_link(struct root_port *port, uint32_t cap, uint32_t status)
+{
+	const uint32_t both = PCI_EXP_LNKCAP_SLS | PCI_EXP_LNKCAP_MLW;
+	uint32_t speed = cap & PCI_EXP_LNKCAP_SLS;
+	uint32_t own;
+
+	/* The fields lie alike in capabilities and status. */
+	cap &= both;
+	status &= both;
+	if (!speed || speed > 7 || !(status & PCI_EXP_LNKCAP_SLS) ||
+	    !(status & PCI_EXP_LNKCAP_MLW))
+		return;
+	own = config_space_read(&port->cs, EXP + PCI_EXP_LNKCAP, 4);
+	config_space_set(&port->cs, EXP + PCI_EXP_LNKCAP, 4,
+			 (own & ~both) | cap);
+	own = config_space_read(&port->cs, EXP + PCI_EXP_LNKSTA, 2);
+	config_space_set(&port->cs, EXP + PCI_EXP_LNKSTA, 2,
+			 (own & ~both) | status);
+	/* Bit n: speed n; all up to the fastest. */
+	config_space_set(&port->cs, EXP + PCI_EXP_LNKCAP2, 4,
+			 (2u << speed) - 2);
+	config_space_set(&port->cs, EXP + PCI_EXP_LNKCTL2, 2, speed);
+}
+
 void root_port_reset(struct root_port *port)
 {
-	uint32_t cap;
+	unsigned int exp = find_exp(port);
+	uint32_t cap = exp ? read_behind(port, exp + PCI_EXP_LNKCAP, 4) : 0;
+	uint32_t status = exp ? read_behind(port, exp + PCI_EXP_LNKSTA, 2) : 0;
 
 	(void)pthread_mutex_lock(&port->lock);
 	config_space_reset(&port->cs, regs, ARRAY_SIZE(regs));
+	copy_link(port, cap, status);
 	cap = config_space_read(&port->cs, EXP + PCI_EXP_LNKCAP, 4);
 	config_space_set(&port->cs, EXP + PCI_EXP_LNKCAP, 4,
 			 cap | (uint32_t)port->number << 24);
@@ -201,7 +260,8 @@ struct root_port *root_port_create(uint8_t number,
 	port->number = number;
 	port->behind = *behind;
 	port->reset_rl = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;
-	root_port_reset(port);
+	config_space_reset(&port->cs, regs, ARRAY_SIZE(regs));
+	update_routing(port);
 	return port;
 }
 

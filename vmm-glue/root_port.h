@@ -26,7 +26,11 @@ struct root_port *root_port_create(uint8_t number,
 				   const struct pci_function *behind);
 void root_port_destroy(struct root_port *port);
 
-/** root_port_reset() - registers as at power-on; @behind is not touched */
+/**
+ * root_port_reset() - registers as at power-on
+ *
+ * Reads @behind's link capabilities, which become the port's own.
+ */
 void root_port_reset(struct root_port *port);
 
 /**

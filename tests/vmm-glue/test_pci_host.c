@@ -363,6 +363,52 @@ START_TEST(guest_renumbers_buses)
 }
 END_TEST
 
+/* The function's PCI Express capability, and the port's link after that. */
+static const struct {
+	uint8_t at[3]; /* capabilities: other ones, then PCI Express */
+	uint32_t cap, status;
+	uint32_t want_cap, want_status, want_cap2, want_ctl2;
+} links[] = {
+	/* 16 GT/s x4, trained at 8 GT/s x4 */
+	{ { 0x40, 0x50, 0x80 }, 0x00477844, 0x1043, 0x01100044, 0x2043, 0x1e, 4 },
+	{ { 0x40, 0x50, 0x80 }, 0x00000011, 0x0011, 0x01100011, 0x2011, 2, 1 },
+	/* a virtual function: nothing of its own */
+	{ { 0x40, 0x50, 0x80 }, 0, 0, 0x01100011, 0x2011, 2, 1 },
+	{ { 0x40, 0x50, 0x80 }, 0x44, 0, 0x01100011, 0x2011, 2, 1 },
+	{ { 0x40, 0x50, 0x80 }, 0x4f, 0x4f, 0x01100011, 0x2011, 2, 1 },
+	/* a list without it, which is a circle; and one that ends at once */
+	{ { 0x40, 0x50, 0x40 }, 0x44, 0x43, 0x01100011, 0x2011, 2, 1 },
+	{ { 0, 0, 0 }, 0x44, 0x43, 0x01100011, 0x2011, 2, 1 },
+};
+
+START_TEST(link_is_the_functions)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		uint8_t *config = fn[0].config;
+		struct moat_err err;
+
+		setup();
+		config[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+		config[PCI_CAPABILITY_LIST] = links[i].at[0];
+		config[links[i].at[0] + 1] = links[i].at[1];
+		config[links[i].at[1] + 1] = links[i].at[2];
+		config[0x80] = PCI_CAP_ID_EXP;
+		memcpy(config + 0x80 + PCI_EXP_LNKCAP, &links[i].cap, 4);
+		memcpy(config + 0x80 + PCI_EXP_LNKSTA, &links[i].status, 2);
+		ck_assert_int_eq(pci_host_assign(host, &err), 0);
+		ck_assert_msg(
+			get(0, 1, 0x4c, 4) == links[i].want_cap &&
+				get(0, 1, 0x52, 2) == links[i].want_status &&
+				get(0, 1, 0x6c, 4) == links[i].want_cap2 &&
+				get(0, 1, 0x70, 2) == links[i].want_ctl2,
+			"case %zu: %#llx %#llx", i,
+			(unsigned long long)get(0, 1, 0x4c, 4),
+			(unsigned long long)get(0, 1, 0x52, 2));
+		teardown();
+	}
+}
+END_TEST
+
 /* What takes the link down, and brings it back. */
 static const struct {
 	uint16_t offset;
@@ -521,6 +567,7 @@ END_TEST
 CHECK_MAIN("pci_host", slots_are_told, functions_answer_at_their_address,
 	   ecam_takes_any_size, cf8_decodes, bytes_at_cf9_are_the_reset_ports,
 	   root_port_register_policy, host_bridge_register_policy,
-	   guest_renumbers_buses, link_down_resets_the_function_behind,
-	   reset_restores_the_assignment, bus_fills_up, pins_swizzle,
-	   any_access_is_survived, taken_addresses_are_an_error)
+	   guest_renumbers_buses, link_is_the_functions,
+	   link_down_resets_the_function_behind, reset_restores_the_assignment,
+	   bus_fills_up, pins_swizzle, any_access_is_survived,
+	   taken_addresses_are_an_error)

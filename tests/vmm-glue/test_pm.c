@@ -51,11 +51,11 @@ static const struct {
 	{ PM1_CNT, 2, 3 << 10 | 1 << 13, 3 << 10 | 1, 0 }, /* no such state */
 	{ PM1_CNT, 2, 0 << 10 | 1 << 13, 1, 0 },
 	{ PM1_CNT, 2, 0xffff, 7 << 10 | 3, 0 },
-	{ PM1_EN, 2, 0xffff, 0x0021, 0 },
+	{ PM1_EN, 2, 0xffff, 0x0421, 0 },
 	{ PM1_EN, 1, 0x20, 0x20, 0 },
-	{ PM1_EN + 1, 1, 0xff, 0, 0 }, /* no buttons */
+	{ PM1_EN + 1, 1, 0xff, 0x04, 0 }, /* no buttons */
 	{ PM1_STS, 2, 0xffff, 0, 0 },
-	{ PM1_STS, 4, 0xffffffff, 0x00210000, 0 },
+	{ PM1_STS, 4, 0xffffffff, 0x04210000, 0 },
 	{ 0xc, 4, 0xffffffff, 0, 0 },
 };
 
