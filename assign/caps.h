@@ -26,6 +26,31 @@ int caps_probe(struct moat_device *dev, struct moat_err *err);
  */
 int caps_build(struct moat_device *dev, bool pcie, struct moat_err *err);
 
+/* A capability found: @id, and the bytes that are its own. */
+struct cap {
+	uint16_t id;
+	uint16_t at;
+	uint16_t len;
+	uint8_t version; /* extended only */
+};
+
+/* How a kind of capability is shown. */
+struct cap_rule {
+	uint16_t id;
+	const char *name;
+	/*
+	 * Adds the rows behind the header; -ENOENT: not this one after all.
+	 * NULL: hidden, for the reason beside it.
+	 */
+	int (*show)(struct moat_device *dev, const struct cap *cap);
+	/* Bytes; 0 says that @measure knows. */
+	uint16_t len;
+	unsigned int (*measure)(const uint8_t *raw, uint16_t at);
+};
+
+/* caps_extended.c: the second half of caps_build() */
+int caps_build_extended(struct moat_device *dev, struct moat_err *err);
+
 /* pcie.c */
 
 /** pcie_length() - of the device's PCI Express capability, bytes */

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <linux/pci_regs.h>
 
@@ -289,6 +290,12 @@ END_TEST
 /* The limit of open files is raised for the vectors a device may use. */
 START_TEST(many_vectors)
 {
+	struct rlimit was, now;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	now = was;
+	now.rlim_cur = 128;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
 	fixture_init(&fx);
 	fx.fn.region[2].n_areas = 0;
 	fake_put(&fx.fn, FAKE_MSIX + PCI_MSIX_FLAGS, 2, 2047);
@@ -297,6 +304,9 @@ START_TEST(many_vectors)
 	fx.fn.irq[HOST_IRQ_MSIX].count = 2048;
 	fixture_start(&fx);
 	ck_assert_uint_eq(rd(FAKE_MSIX + PCI_MSIX_FLAGS, 2), 2047);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &now), 0);
+	ck_assert(now.rlim_cur >= 2048 || now.rlim_cur == now.rlim_max);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
 	fixture_fini(&fx);
 
 	/* The host offers fewer: the table is as long as that. */

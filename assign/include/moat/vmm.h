@@ -63,8 +63,10 @@ struct moat_vmm_ops {
 	 * @gpa:  multiple of the host's page size, as are @len and @host
 	 *
 	 * The mapping takes precedence over a trap of the same range.
-	 * Return: 0 and a handle, or -ENOSPC when the hypervisor is out of
-	 * slots: then the engine leaves the range to the trap.
+	 * Return: 0 and a handle; -ENOSPC when the hypervisor is out of
+	 * slots: then the engine leaves the range to the trap; -EEXIST and
+	 * others when the guest may not have a BAR there (RAM, another BAR,
+	 * the platform's own addresses): then the BAR stays unmapped.
 	 */
 	int (*map_memory)(void *vmm, uint64_t gpa, uint64_t len, void *host,
 			  unsigned int *ret_handle);
