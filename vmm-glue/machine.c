@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <moat/host_pci.h>
 #include <moat/log.h>
 
 #include "common/util.h"
@@ -392,6 +393,20 @@ int machine_create(const struct run_options *opts, struct machine **ret_machine,
 }
 
 /*
+ * A device whose group another one of this guest still had open when it was
+ * closed goes back to its driver now that no VFIO file is open.
+ */
+static void release_devices(const struct machine *machine)
+{
+	struct moat_err err;
+
+	if (!machine->ioas)
+		return;
+	if (moat_host_pci_release_own(NULL, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+/*
  * In reverse, and every part may be missing. vCPUs first: nothing calls into
  * the devices then. Devices before memory: closing turns their bus mastering
  * off. The VM before RAM: its slots point there.
@@ -411,6 +426,7 @@ void machine_destroy(struct machine *machine)
 	pci_host_destroy(machine->pci);
 	pm_destroy(machine->pm);
 	moat_ioas_destroy(machine->ioas);
+	release_devices(machine);
 	kvm_vm_destroy(machine->vm);
 	ram_destroy(machine->ram);
 	boot_close(machine->boot);

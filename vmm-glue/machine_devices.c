@@ -58,6 +58,18 @@ static int parse_one(struct machine_devices *devices, const char *text,
 	return 0;
 }
 
+/*
+ * The layers below speak of an address where they know no name; the user
+ * gave one, and looks for it in every message.
+ */
+static int name_error(const struct moat_device_spec *spec, int r,
+		      struct moat_err *err)
+{
+	if (strstr(err->msg, spec->name))
+		return r;
+	return moat_fail_prefix(err, r, "%s", spec->name);
+}
+
 static int check_one(struct machine_devices *devices,
 		     const struct machine_device *device, struct moat_err *err)
 {
@@ -69,7 +81,7 @@ static int check_one(struct machine_devices *devices,
 		r = moat_host_pci_verdict(NULL, &fn, devices->bdf, devices->n,
 					  device->spec.managed, devices->force,
 					  err);
-	return r;
+	return r < 0 ? name_error(&device->spec, r, err) : 0;
 }
 
 int machine_devices_parse(const struct run_options *opts,
@@ -115,6 +127,8 @@ static void *open_main(void *opaque)
 	};
 
 	device->error = moat_device_open(&params, &device->dev, &device->err);
+	if (device->error < 0)
+		(void)name_error(&device->spec, device->error, &device->err);
 	if (atomic_fetch_sub(&devices->n_opening, 1) == 1)
 		timeline_mark(TIMELINE_DEVICES_OPEN);
 	return NULL;

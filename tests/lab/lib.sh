@@ -102,7 +102,7 @@ guest_start() {
 		--add "$build/tests/lab/edu:/bin/edu" \
 		--add "$here/guest/lib.sh:/bin/lib.sh" -o "$work/$name.cpio"
 	"$moat" run -kernel "$LAB_KERNEL" -initrd "$work/$name.cpio" \
-		-append "console=ttyS0 quiet panic=-1 ${GUEST_APPEND:-}" \
+		-append "console=ttyS0 quiet panic=-1 ${LAB_QUICK:-} ${GUEST_APPEND:-}" \
 		-serial "file:$work/$name.log" "${reset[@]}" "$@" \
 		2> "$work/$name.moat.log" < /dev/null &
 	guest=$!

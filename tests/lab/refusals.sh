@@ -8,9 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 
 state() {
-	for dev in /sys/bus/pci/devices/*; do
-		echo "${dev##*/} $(driver_of "${dev##*/}") $(cat "$dev/driver_override")"
-	done
+	ls -l /sys/bus/pci/devices/*/driver
+	grep . /sys/bus/pci/devices/*/driver_override
 	find /run/moat -type f 2>/dev/null || :
 }
 
@@ -38,7 +37,7 @@ refuses 1 "-pcidevice: unknown key 'dmq'" \
 refuses 1 "-pcidevice: host is missing" run -kernel "$k" -pcidevice dma=iommu
 refuses 1 "-pcidevice: host: '5.0' is not a PCI address; expected [DDDD:]BB:DD.F in hexadecimal, such as 04:08.0" \
 	run -kernel "$k" -pcidevice host=5.0
-refuses 1 "-pcidevice: $edu is given twice" \
+refuses 1 "-pcidevice host=00:05.0: $edu is given twice" \
 	run -kernel "$k" -pcidevice "host=$edu" -pcidevice "host=00:05.0"
 
 refuses 1 "$nic is bound to the host's driver e1000e; run \`moat bind 00:07.0\` to free it, or add managed=on to take it for this run only" \
@@ -47,11 +46,11 @@ refuses 1 "lan: $nic is bound to the host's driver e1000e; run \`moat bind 00:07
 	run -kernel "$k" -pcidevice "host=$nic,name=lan"
 refuses 1 "$edu is not bound to vfio-pci; run \`moat bind 00:05.0\`, or add managed=on to bind it for this run only" \
 	run -kernel "$k" -pcidevice "host=$edu"
-refuses 1 "there is no PCI device 0000:42:00.0; \`moat devices\` lists those there are" \
+refuses 1 "there is no PCI device 0000:42:00.0 on this machine; \`moat devices\` lists those there are" \
 	run -kernel "$k" -pcidevice host=42:00.0,managed=on
 refuses 1 "0000:80:00.0 is a bridge; only endpoints can be assigned" \
 	run -kernel "$k" -pcidevice host=80:00.0,managed=on
-refuses 1 "$edu: dma=none is not supported yet; leave it out, or say dma=iommu" \
+refuses 1 "$edu: dma=none is not there yet; use dma=iommu" \
 	run -kernel "$k" -pcidevice "host=$edu,dma=none,managed=on"
 
 # A disk that the host has mounted.
