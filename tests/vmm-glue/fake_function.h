@@ -3,6 +3,7 @@
 #ifndef MOAT_TESTS_FAKE_FUNCTION_H
 #define MOAT_TESTS_FAKE_FUNCTION_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include <linux/pci_regs.h>
@@ -17,12 +18,16 @@ struct fake_function {
 	unsigned int bad_accesses; /* unaligned, or of a wrong size */
 };
 
-static inline void fake_check(struct fake_function *fn, uint16_t offset,
+/* An access that the contract does not allow is counted, and not done. */
+static inline bool fake_check(struct fake_function *fn, uint16_t offset,
 			      unsigned int size)
 {
-	if ((size != 1 && size != 2 && size != 4) || offset % size ||
-	    offset + size > sizeof(fn->config))
+	bool good = (size == 1 || size == 2 || size == 4) &&
+		    offset % size == 0 && offset <= sizeof(fn->config) - size;
+
+	if (!good)
 		fn->bad_accesses++;
+	return good;
 }
 
 static inline uint32_t fake_config_read(void *opaque, uint16_t offset,
@@ -31,8 +36,8 @@ static inline uint32_t fake_config_read(void *opaque, uint16_t offset,
 	struct fake_function *fn = opaque;
 	uint32_t value = 0;
 
-	fake_check(fn, offset, size);
-	memcpy(&value, fn->config + offset, size);
+	if (fake_check(fn, offset, size))
+		memcpy(&value, fn->config + offset, size);
 	return value;
 }
 
@@ -41,10 +46,8 @@ static inline void fake_config_write(void *opaque, uint16_t offset,
 {
 	struct fake_function *fn = opaque;
 
-	fake_check(fn, offset, size);
-	if (offset < 4) /* ids */
-		return;
-	memcpy(fn->config + offset, &value, size);
+	if (fake_check(fn, offset, size) && offset >= 4) /* ids stay */
+		memcpy(fn->config + offset, &value, size);
 }
 
 static inline void fake_bar(void *opaque, unsigned int index,
