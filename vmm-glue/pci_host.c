@@ -11,8 +11,9 @@
  * Locking: places change only before the vCPUs run, so dispatch takes no
  * lock. CONFIG_ADDRESS is one word that vCPUs may race for, as on hardware;
  * a guest has a lock of its own around the pair of accesses.
- * Source: PCI Local Bus 3.0 section 3.2.2.3.2 for CF8/CFC; PCI Express Base
- * 4.0 section 7.2.2 for ECAM.
+ * Source: PCI Local Bus 3.0 section 3.2.2.3.2 for CF8/CFC; for its bits 27 to
+ * 24, which Linux uses on any AMD processor, AMD's BKDG for family 10h,
+ * IOCF8 ExtRegNo; PCI Express Base 4.0 section 7.2.2 for ECAM.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@
 #define PORT_DATA	 4
 
 #define ADDRESS_ENABLE	 0x80000000u
-#define ADDRESS_WRITABLE 0x80fffffcu
+#define ADDRESS_EXTENDED 0x0f000000u /* bits 11 to 8 of the register */
+#define ADDRESS_WRITABLE 0x8ffffffcu
 
 static const struct config_reg bridge_regs[] = {
 	{ PCI_VENDOR_ID, 2, PCI_HOST_VENDOR, 0 },
@@ -198,7 +200,8 @@ static bool data_target(struct pci_host *host, uint64_t port,
 	uint32_t address = atomic_load(&host->config_address);
 
 	/* Bus, device, function: the same bits, four further up in ECAM. */
-	*ret_ecam = (uint64_t)(address & 0x00ffff00) << 4 | (address & 0xfc);
+	*ret_ecam = (uint64_t)(address & 0x00ffff00) << 4 |
+		    (address & ADDRESS_EXTENDED) >> 16 | (address & 0xfc);
 	*ret_ecam += port - PORT_DATA;
 	return address & ADDRESS_ENABLE;
 }

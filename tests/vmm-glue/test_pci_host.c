@@ -199,12 +199,16 @@ START_TEST(cf8_decodes)
 	ck_assert_uint_eq(iobus_read(&pio, 0xcf8, 4), 0x80001040);
 	/* Reserved bits read zero; the register is a dword's. */
 	iobus_write(&pio, 0xcf8, 4, 0xffffffff);
-	ck_assert_uint_eq(iobus_read(&pio, 0xcf8, 4), 0x80fffffc);
+	ck_assert_uint_eq(iobus_read(&pio, 0xcf8, 4), 0x8ffffffc);
 	iobus_write(&pio, 0xcf8, 4, cf8(0, 2, 0, 0x80));
 	iobus_write(&pio, 0xcfe, 2, 0xbeef);
 	ck_assert_uint_eq(get(0, 2, 0x80, 4), 0xbeef0000);
 	iobus_write(&pio, 0xcff, 1, 0x11);
 	ck_assert_uint_eq(get(0, 2, 0x80, 4), 0x11ef0000);
+	/* The extended registers, as AMD has them. */
+	fn[1].config[0xf42] = 0x77;
+	iobus_write(&pio, 0xcf8, 4, cf8(0, 2, 0, 0x40) | 0x0f000000);
+	ck_assert_uint_eq(iobus_read(&pio, 0xcfe, 1), 0x77);
 	/* Off. */
 	iobus_write(&pio, 0xcf8, 4, cf8(0, 2, 0, 0x80) & 0x7fffffff);
 	iobus_write(&pio, 0xcfc, 4, 0x12345678);
