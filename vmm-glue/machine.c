@@ -253,7 +253,7 @@ static int create_vm(struct machine *machine, struct moat_err *err)
 {
 	int r;
 
-	r = kvm_vm_create(NULL, &machine->vm, err);
+	r = kvm_vm_create(machine->kvm_sys, &machine->vm, err);
 	if (r < 0)
 		return r;
 	r = layout_init(&machine->layout, machine->opts->mem_bytes,
@@ -358,8 +358,8 @@ requests_fini:
 	return moat_fail(err, r, "out of memory");
 }
 
-int machine_create(const struct run_options *opts, struct machine **ret_machine,
-		   struct moat_err *err)
+int machine_create_on(const struct kvm_sys *sys, const struct run_options *opts,
+		      struct machine **ret_machine, struct moat_err *err)
 {
 	struct machine *machine;
 	int r;
@@ -369,6 +369,7 @@ int machine_create(const struct run_options *opts, struct machine **ret_machine,
 	machine = calloc(1, sizeof(*machine));
 	if (!machine)
 		return moat_fail(err, -ENOMEM, "out of memory");
+	machine->kvm_sys = sys;
 	machine->opts = opts;
 	r = init(machine, err);
 	if (r < 0) {
@@ -404,6 +405,12 @@ static void release_devices(const struct machine *machine)
 		return;
 	if (moat_host_pci_release_own(NULL, &err) < 0)
 		log_warn("%s", err.msg);
+}
+
+int machine_create(const struct run_options *opts, struct machine **ret_machine,
+		   struct moat_err *err)
+{
+	return machine_create_on(NULL, opts, ret_machine, err);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include <moat/ioas.h>
 
@@ -42,6 +43,7 @@ struct machine_memory {
 };
 
 struct machine {
+	const struct kvm_sys *kvm_sys; /* NULL: the kernel */
 	const struct run_options *opts;
 	struct platform_ops platform_ops;
 	struct layout layout;
@@ -65,6 +67,7 @@ struct machine {
 	_Atomic(unsigned int) requests;
 	atomic_bool abandoned; /* it is on its way down before it ever ran */
 	bool timeline_written;
+	struct timespec last_reset; /* zero: none yet */
 
 	pthread_mutex_t event_lock; /* guards the next two: the first event */
 	int event_error;
@@ -90,6 +93,10 @@ void machine_vcpu_died(void *opaque);
 void machine_write_timeline(struct machine *machine);
 
 /* machine.c */
+
+/** machine_create_on() - machine_create() on a test's fake KVM */
+int machine_create_on(const struct kvm_sys *sys, const struct run_options *opts,
+		      struct machine **ret_machine, struct moat_err *err);
 
 /** machine_load() - kernel and tables into RAM, the first vCPU at its start */
 int machine_load(struct machine *machine, struct moat_err *err);

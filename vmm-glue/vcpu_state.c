@@ -11,7 +11,9 @@
  * other vCPUs' (kvm_synchronize_tsc). And what KVM refuses to take back is
  * skipped: its list names registers that only read.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,19 +70,62 @@ static int fail_ioctl(struct moat_err *err, int r, const char *name)
 			return fail_ioctl(err, r, #request);  \
 	} while (0)
 
+/* Up to MSRS_AT_ONCE registers, on their way to or from KVM. */
+struct msr_batch {
+	uint32_t nmsrs, pad;
+	struct kvm_msr_entry entry[MSRS_AT_ONCE];
+};
+
+/* It is struct kvm_msrs with its flexible end filled in. */
+static_assert(offsetof(struct msr_batch, entry) ==
+		      offsetof(struct kvm_msrs, entries),
+	      "laid out as KVM's");
+
+/*
+ * Read or write @n registers. KVM stops at one that it refuses and says how
+ * many it did; that one is left out, *@ret_n are kept. @entry is compacted.
+ */
+static int transfer_msrs(const struct kvm_sys *sys, int fd,
+			 unsigned long request, struct kvm_msr_entry *entry,
+			 uint32_t n, uint32_t *ret_n)
+{
+	struct msr_batch batch;
+	uint32_t from = 0, kept = 0, done;
+	int r;
+
+	while (from < n) {
+		batch.pad = 0;
+		batch.nmsrs = (uint32_t)min_u64(n - from, MSRS_AT_ONCE);
+		memcpy(batch.entry, entry + from, batch.nmsrs * sizeof(*entry));
+		done = batch.nmsrs;
+		r = kvm_sys_ioctl(sys, fd, request, &batch);
+		if (r < 0)
+			return r;
+		if ((uint32_t)r < done)
+			done = (uint32_t)r;
+		memmove(entry + kept, batch.entry, done * sizeof(*entry));
+		kept += done;
+		from += done;
+		if (done < batch.nmsrs)
+			from++;
+	}
+	*ret_n = kept;
+	return 0;
+}
+
 static int set_fast_string(const struct kvm_sys *sys, int fd,
 			   struct moat_err *err)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = { .head.nmsrs = 1, .entry.index = MSR_IA32_MISC_ENABLE };
+	struct kvm_msr_entry entry = { .index = MSR_IA32_MISC_ENABLE };
+	uint32_t n;
 	int r;
 
-	VCPU_IOCTL(KVM_GET_MSRS, &msrs);
-	msrs.entry.data |= MISC_ENABLE_FAST_STRING;
-	VCPU_IOCTL(KVM_SET_MSRS, &msrs);
-	return 0;
+	r = transfer_msrs(sys, fd, KVM_GET_MSRS, &entry, 1, &n);
+	if (r < 0)
+		return fail_ioctl(err, r, "KVM_GET_MSRS");
+	entry.data |= MISC_ENABLE_FAST_STRING;
+	r = transfer_msrs(sys, fd, KVM_SET_MSRS, &entry, n, &n);
+	return r < 0 ? fail_ioctl(err, r, "KVM_SET_MSRS") : 0;
 }
 
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
@@ -125,45 +170,6 @@ static int list_msrs(struct kvm_vm *vm, struct kvm_msr_list **ret_list,
 		return fail_ioctl(err, r, "KVM_GET_MSR_INDEX_LIST");
 	}
 	*ret_list = list;
-	return 0;
-}
-
-/* Up to MSRS_AT_ONCE registers, on their way to or from KVM. */
-struct msr_batch {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry[MSRS_AT_ONCE];
-};
-
-/*
- * Read or write @n registers. KVM stops at one that it refuses and says how
- * many it did; that one is left out, *@ret_n are kept. @entry is compacted.
- */
-static int transfer_msrs(const struct kvm_sys *sys, int fd,
-			 unsigned long request, struct kvm_msr_entry *entry,
-			 uint32_t n, uint32_t *ret_n)
-{
-	struct msr_batch batch;
-	uint32_t from = 0, kept = 0, done;
-	int r;
-
-	while (from < n) {
-		memset(&batch.head, 0, sizeof(batch.head));
-		batch.head.nmsrs = (uint32_t)min_u64(n - from, MSRS_AT_ONCE);
-		memcpy(batch.entry, entry + from,
-		       batch.head.nmsrs * sizeof(*entry));
-		done = batch.head.nmsrs;
-		r = kvm_sys_ioctl(sys, fd, request, &batch);
-		if (r < 0)
-			return r;
-		if ((uint32_t)r < done)
-			done = (uint32_t)r;
-		memmove(entry + kept, batch.entry, done * sizeof(*entry));
-		kept += done;
-		from += done;
-		if (done < batch.head.nmsrs)
-			from++;
-	}
-	*ret_n = kept;
 	return 0;
 }
 

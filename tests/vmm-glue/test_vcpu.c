@@ -270,7 +270,8 @@ struct script {
 };
 
 static const struct script *script;
-static size_t script_len, script_at;
+static size_t script_len;
+static _Atomic(size_t) script_at;
 static uint64_t script_answer; /* of the access before */
 
 static uint8_t *io_data(struct kvm_run *run)
@@ -335,8 +336,7 @@ static void play(const struct script *s, size_t n)
 	fake.vcpu[0].regs.rip = 0xabc123;
 	ck_assert_int_eq(create(1, false), 0);
 	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
-	while (__atomic_load_n(&script_at, __ATOMIC_ACQUIRE) <= n &&
-	       !seen.resets && !seen.poweroffs && !seen.deaths)
+	while (script_at <= n && !seen.resets && !seen.poweroffs && !seen.deaths)
 		(void)usleep(200);
 	vcpus_stop(vcpus);
 }
