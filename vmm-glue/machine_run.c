@@ -21,6 +21,8 @@
 #include "vmm-glue/machine_internal.h"
 #include "vmm-glue/timeline.h"
 
+#define RESET_INTERVAL_MS 1000
+
 static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 /* ---- requests of other threads ---- */
@@ -242,23 +244,51 @@ static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 	return 0;
 }
 
-/* As a PC's reset line does: devices, chips, vCPUs; then boot again. */
+/*
+ * A guest that resets as soon as it runs would have the host reset devices
+ * and read kernels without end: one reset a second is let through.
+ * Return: false when a signal came to end the machine meanwhile.
+ */
+static bool reset_is_due(struct machine *machine)
+{
+	struct pollfd fd = { .fd = machine->signal_fd, .events = POLLIN };
+	struct timespec now;
+	int64_t since_ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	since_ms = (int64_t)(now.tv_sec - machine->last_reset.tv_sec) * 1000 +
+		   (now.tv_nsec - machine->last_reset.tv_nsec) / 1000000;
+	if (since_ms < RESET_INTERVAL_MS &&
+	    poll(&fd, 1, (int)(RESET_INTERVAL_MS - since_ms)) > 0)
+		return false;
+	(void)clock_gettime(CLOCK_MONOTONIC, &machine->last_reset);
+	return true;
+}
+
+/*
+ * As a PC's reset line does: chips, devices, vCPUs; then boot again. The
+ * vCPUs have stopped.
+ */
 static int reset(struct machine *machine, struct moat_err *err)
 {
 	int r;
 
 	log_debug("the guest resets");
-	vcpus_stop(machine->vcpus);
 	/* Asked for by vCPUs on their way to the stop: it is being done. */
 	(void)atomic_fetch_and(&machine->requests, ~(unsigned)REQUEST_RESET);
+	/*
+	 * The chips first: a device that asserts its pin right after its own
+	 * reset must find them as they will stay, or its interrupt is lost
+	 * with their old state and never unmasked again.
+	 */
+	r = kvm_vm_reset_irqchips(machine->vm, err);
+	if (r < 0)
+		return r;
 	r = pci_host_reset(machine->pci, err);
 	if (r < 0)
 		return r;
 	serial_reset(machine->serial);
 	pm_reset(machine->pm);
-	r = kvm_vm_reset_irqchips(machine->vm, err);
-	if (r < 0)
-		return r;
 	r = vcpus_reset(machine->vcpus, err);
 	if (r < 0)
 		return r;
@@ -289,6 +319,9 @@ static int handle(struct machine *machine, unsigned int bits,
 		return 0;
 	if (bits & REQUEST_RESET) {
 		if (machine->opts->no_reboot)
+			return 0;
+		vcpus_stop(machine->vcpus);
+		if (!reset_is_due(machine))
 			return 0;
 		r = reset(machine, err);
 		return r < 0 ? moat_fail_prefix(err, r, "reset failed") : 1;
