@@ -92,6 +92,11 @@ int machine_devices_parse(const struct run_options *opts,
 	struct machine_devices *devices;
 	int r = 0;
 
+	if (list->n > PCI_HOST_PLACES)
+		return moat_fail(err, -ENOSPC,
+				 "-pcidevice is given %zu times; the guest's "
+				 "PCI bus takes %d devices",
+				 list->n, PCI_HOST_PLACES);
 	devices = calloc(1, sizeof(*devices) +
 				    list->n * sizeof(devices->device[0]));
 	if (!devices)
@@ -197,19 +202,18 @@ static void bar(void *opaque, unsigned int index,
 	moat_device_bar(device->dev, index, ret_info);
 }
 
-/* A device without a reset is quiet all the same, and the guest goes on. */
 static int reset(void *opaque, struct moat_err *err)
 {
 	struct machine_device *device = opaque;
-	int r;
 
-	r = moat_device_reset(device->dev, err);
-	if (r != -ENOTTY)
-		return r;
-	moat_log(MOAT_LOG_WARN, device->spec.name,
-		 "the host cannot reset it: the guest boots again with the "
-		 "device as it was left");
-	return 0;
+	return moat_device_reset(device->dev, err);
+}
+
+static const char *name(void *opaque)
+{
+	struct machine_device *device = opaque;
+
+	return device->spec.name;
 }
 
 static const struct pci_function_ops function_ops = {
@@ -217,6 +221,7 @@ static const struct pci_function_ops function_ops = {
 	.config_write = config_write,
 	.bar = bar,
 	.reset = reset,
+	.name = name,
 };
 
 static int plug_one(struct machine_device *device, struct pci_host *host,

@@ -22,6 +22,7 @@
  * Source: PCI-to-PCI Bridge 1.2 section 3.2.5 for the windows.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,20 +80,32 @@ struct plan {
 	size_t n_blocks;
 };
 
+/* "NAME: BAR 2 at 01:00.0 of the guest", or without a name. */
+static void say_bar(const struct plan *plan, const struct want *want, char *buf,
+		    size_t size)
+{
+	const struct pci_function *fn = &want->place->fn;
+	struct pci_slot slot = pci_place_slot(plan->host, want->place);
+	const char *name = fn->ops->name ? fn->ops->name(fn->opaque) : NULL;
+
+	(void)snprintf(buf, size, "%s%sBAR %u at %02x:%02x.%x of the guest",
+		       name ? name : "", name ? ": " : "", want->bar, slot.bus,
+		       slot.dev, slot.fn);
+}
+
 static int no_room(const struct plan *plan, const struct want *want,
 		   struct moat_err *err)
 {
-	struct pci_slot slot = pci_place_slot(plan->host, want->place);
 	const struct window *window = &plan->window[want->space];
+	char bar[128];
 
+	say_bar(plan, want, bar, sizeof(bar));
 	return moat_fail(
 		err, -ENOSPC,
-		"BAR %u of the guest's device %02x:%02x.%x, %llu KiB of %s, "
-		"finds no room: the %s window has %llu KiB for all devices; "
-		"assign fewer or smaller ones",
-		want->bar, slot.bus, slot.dev, slot.fn,
-		(unsigned long long)(want->info.size / KiB),
-		space_name[want->space], space_name[want->space],
+		"%s, %llu bytes, finds no room: the %s window has %llu KiB "
+		"for all devices; assign fewer or smaller ones",
+		bar, (unsigned long long)want->info.size,
+		space_name[want->space],
 		(unsigned long long)((window->last - window->first) / KiB + 1));
 }
 
@@ -114,6 +127,17 @@ static enum space space_of(const struct plan *plan,
 	return SPACE_MEM32;
 }
 
+static int odd_size(const struct plan *plan, const struct want *want,
+		    struct moat_err *err)
+{
+	char bar[128];
+
+	say_bar(plan, want, bar, sizeof(bar));
+	return moat_fail(err, -EINVAL,
+			 "%s has a size of %#llx, which is no power of two",
+			 bar, (unsigned long long)want->info.size);
+}
+
 static int add_wants(struct plan *plan, struct pci_place *place,
 		     struct moat_err *err)
 {
@@ -124,11 +148,7 @@ static int add_wants(struct plan *plan, struct pci_place *place,
 		if (want.info.kind == MOAT_BAR_NONE)
 			continue;
 		if (!is_power_of_2(want.info.size))
-			return moat_fail(err, -EINVAL,
-					 "BAR %u of a device has a size of "
-					 "%#llx, no power of two",
-					 bar,
-					 (unsigned long long)want.info.size);
+			return odd_size(plan, &want, err);
 		want.space = space_of(plan, &want.info);
 		want.size = want.info.size;
 		if (want.space != SPACE_IO)

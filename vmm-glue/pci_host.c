@@ -21,6 +21,8 @@
 
 #include <linux/pci_regs.h>
 
+#include <moat/log.h>
+
 #include "vmm-glue/root_port.h"
 
 #define PORT_FIRST 0xcf8
@@ -371,13 +373,16 @@ int pci_host_reset(struct pci_host *host, struct moat_err *err)
 	reset_own(host);
 	for (unsigned int dev = 1; dev < PCI_SLOTS; dev++) {
 		const struct pci_function *fn = &host->place[dev].fn;
+		struct moat_err reset_err;
 		int r;
 
 		if (!fn->ops || !fn->ops->reset)
 			continue;
-		r = fn->ops->reset(fn->opaque, err);
-		if (r < 0)
-			return r;
+		r = fn->ops->reset(fn->opaque, &reset_err);
+		if (r == -ENOTTY)
+			log_warn("%s", reset_err.msg);
+		else if (r < 0)
+			return moat_fail(err, r, "%s", reset_err.msg);
 	}
 	return pci_host_assign(host, err);
 }

@@ -31,11 +31,19 @@ struct pci_function_ops {
 	/* What BAR @index asks for; the bus places it. */
 	void (*bar)(void *opaque, unsigned int index,
 		    struct moat_bar_info *ret_info);
-	/* The machine is reset: back to power-on state. NULL: nothing to do */
+	/*
+	 * Back to power-on state: the machine is reset, or the guest resets
+	 * the bus behind a root port. -ENOTTY: it cannot be; it goes on as it
+	 * was left. NULL: nothing to do.
+	 */
 	int (*reset)(void *opaque, struct moat_err *err);
+	/* For messages; NULL: its guest address will do. */
+	const char *(*name)(void *opaque);
 };
 
 struct pci_host;
+
+#define PCI_HOST_PLACES 31 /* so many functions can be plugged */
 
 /** pci_host_create() - host bridge, ECAM and CF8/CFC on the two buses */
 int pci_host_create(const struct layout *layout, struct iobus *mmio,

@@ -159,6 +159,47 @@ START_TEST(bad_specs_are_refused)
 }
 END_TEST
 
+/* The number of the lowest free descriptor: none may be left behind. */
+static int lowest_free(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	(void)close(fd);
+	return fd;
+}
+
+/* Each descriptor that opening asks for is refused once. */
+START_TEST(running_out_of_descriptors_leaves_none)
+{
+	char path[] = "/tmp/moat-console-XXXXXX", file[64];
+	const char *const specs[] = { "stdio", "pty", file };
+
+	(void)close(mkstemp(path));
+	(void)snprintf(file, sizeof(file), "file:%s", path);
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		struct rlimit saved, limit;
+		struct console *c;
+		struct moat_err err;
+		int before = lowest_free(), r = -EMFILE, failed = 0;
+
+		reset();
+		(void)getrlimit(RLIMIT_NOFILE, &saved);
+		for (limit = saved, limit.rlim_cur = (rlim_t)before; r < 0;
+		     limit.rlim_cur++, failed++) {
+			(void)setrlimit(RLIMIT_NOFILE, &limit);
+			r = console_open(specs[i], &fake.ops, &c, &err);
+			(void)setrlimit(RLIMIT_NOFILE, &saved);
+			ck_assert(r == 0 || r == -EMFILE);
+			ck_assert(r == 0 || lowest_free() == before);
+		}
+		ck_assert_int_ge(failed, 3); /* two at least, and success */
+		console_close(c);
+		ck_assert_int_eq(lowest_free(), before);
+	}
+	(void)unlink(path);
+}
+END_TEST
+
 START_TEST(file_is_truncated_and_written)
 {
 	char path[] = "/tmp/moat-console-XXXXXX", spec[64], buf[64];
@@ -495,8 +536,10 @@ START_TEST(quit_works_while_the_guest_does_not_read)
 }
 END_TEST
 
-CHECK_MAIN("console", bad_specs_are_refused, file_is_truncated_and_written,
-	   pipes_pass_bytes_as_they_are, input_waits_for_the_guest,
-	   slow_reader_stalls_and_loses_nothing, lost_output_is_told_once,
-	   pty_comes_and_goes, terminal_is_raw_and_restored,
+CHECK_MAIN("console", bad_specs_are_refused,
+	   running_out_of_descriptors_leaves_none,
+	   file_is_truncated_and_written, pipes_pass_bytes_as_they_are,
+	   input_waits_for_the_guest, slow_reader_stalls_and_loses_nothing,
+	   lost_output_is_told_once, pty_comes_and_goes,
+	   terminal_is_raw_and_restored,
 	   quit_works_while_the_guest_does_not_read)

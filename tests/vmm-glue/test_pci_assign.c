@@ -364,6 +364,36 @@ START_TEST(conventional_overflows_upwards)
 }
 END_TEST
 
+static const char *fake_name(void *opaque)
+{
+	(void)opaque;
+	return "disk";
+}
+
+START_TEST(sizes_are_checked_and_devices_named)
+{
+	struct pci_function_ops named = fake_function_ops;
+	struct pci_slot where;
+	struct moat_err err;
+
+	setup(true);
+	named.name = fake_name;
+	fake_function_init(&fn[0], 1);
+	ck_assert_int_eq(
+		pci_host_plug(host, &named, &fn[0], true, &where, &err), 0);
+	bar(&fn[0], 4, MOAT_BAR_MEM32, false, 0x3000);
+	ck_assert_int_eq(pci_host_assign(host, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "disk: BAR 4 at 01:00.0 of the guest has a "
+				  "size of 0x3000, which is no power of two");
+	bar(&fn[0], 4, MOAT_BAR_MEM32, false, 0);
+	ck_assert_int_eq(pci_host_assign(host, &err), -EINVAL);
+	bar(&fn[0], 4, MOAT_BAR_MEM32, false, 2 * GiB);
+	ck_assert_int_eq(pci_host_assign(host, &err), -ENOSPC);
+	ck_assert_ptr_eq(strstr(err.msg, "disk: BAR 4"), err.msg);
+	teardown();
+}
+END_TEST
+
 START_TEST(ports_run_out_of_io_windows)
 {
 	struct moat_err err;
@@ -445,5 +475,5 @@ END_TEST
 
 CHECK_MAIN("pci_assign", usual_devices, one_bar_alone,
 	   small_ones_fill_the_holes, prefetchable_overflows_downwards,
-	   conventional_overflows_upwards, ports_run_out_of_io_windows,
-	   full_bus, any_mixture)
+	   conventional_overflows_upwards, sizes_are_checked_and_devices_named,
+	   ports_run_out_of_io_windows, full_bus, any_mixture)
