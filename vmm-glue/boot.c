@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The Linux/x86 64-bit boot protocol, see boot.h.
+ * The Linux/x86 64-bit boot protocol, see boot.h; boot_elf.c reads the head
+ * of a vmlinux.
  *
- * A kernel that is loaded below its preferred address moves itself up there
+ * A bzImage that is loaded below its preferred address moves itself up there
  * before it decompresses (boot.rst, "init_size"), so elsewhere is of no use
  * to it: it is loaded where it wants to be, or the guest is too small.
  *
@@ -32,6 +33,11 @@
 #define LOADER_OTHER	0xff
 #define PAGE		(4 * KiB)
 
+/* The last field of the setup header that is needed. */
+#define INIT_SIZE_END                                  \
+	(offsetof(struct boot_params, hdr.init_size) + \
+	 sizeof(((struct setup_header *)0)->init_size))
+
 /* boot.rst: the kernel knows no more of its setup header than this. */
 static_assert(sizeof(struct setup_header) <=
 		      sizeof(((struct boot_header *)0)->setup),
@@ -50,14 +56,17 @@ static_assert(sizeof(struct boot_params) == 4096, "the zero page is a page");
 #define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
 #define GDT_DATA   UINT64_C(0x00cf93000000ffff)
 
+struct image {
+	const char *what, *path;
+	int fd; /* -1: none */
+	uint64_t len;
+};
+
 struct boot {
-	int kernel_fd;
-	int initrd_fd; /* -1: none */
-	const char *kernel_path, *initrd_path;
+	struct image kernel, initrd;
 	const char *cmdline;
 	struct boot_header header;
-	uint64_t initrd_len;
-	uint64_t initrd; /* guest address, by boot_place() */
+	uint64_t initrd_gpa; /* by boot_place() */
 };
 
 static int bad(struct moat_err *err, const char *why)
@@ -69,7 +78,7 @@ static int bad(struct moat_err *err, const char *why)
 static int check_setup(const struct setup_header *hdr, struct moat_err *err)
 {
 	if (hdr->boot_flag != BOOT_FLAG || hdr->header != HDRS_MAGIC)
-		return bad(err, "not a Linux bzImage");
+		return bad(err, "neither a Linux bzImage nor an ELF vmlinux");
 	if (hdr->version < PROTOCOL_MIN)
 		return moat_fail(err, -ENOEXEC,
 				 "its boot protocol is %u.%02u; 2.12 (Linux "
@@ -96,14 +105,16 @@ int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
 {
 	struct boot_header header = { 0 };
 	struct setup_header hdr;
-	uint64_t sects, body;
+	uint64_t sects, offset, body;
 	size_t end;
 	int r;
 
 	if (len > file_size)
 		len = (size_t)file_size;
+	if (boot_is_elf(head, len))
+		return boot_parse_elf(head, len, file_size, ret_header, err);
 	if (len < SETUP_OFFSET + sizeof(hdr))
-		return bad(err, "too short for a Linux bzImage");
+		return bad(err, "too short for a Linux bzImage or vmlinux");
 	memcpy(&hdr, head + SETUP_OFFSET, sizeof(hdr));
 	r = check_setup(&hdr, err);
 	if (r < 0)
@@ -111,78 +122,92 @@ int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
 
 	/* Only what the kernel says it has: boot.rst, "64-bit Boot Protocol" */
 	end = 0x202 + (size_t)head[0x201];
-	if (end <= offsetof(struct boot_params, hdr.init_size))
+	if (end < INIT_SIZE_END)
 		return bad(err, "its setup header ends too early");
 	header.setup_len = min_u64(end - SETUP_OFFSET, sizeof(hdr));
 	memcpy(header.setup, &hdr, header.setup_len);
 
 	sects = hdr.setup_sects ? hdr.setup_sects : SETUP_SECTS_DEF;
-	header.file_offset = (sects + 1) * SECTOR;
+	offset = (sects + 1) * SECTOR;
 	body = (uint64_t)hdr.syssize * 16;
 	if (body <= ENTRY_64)
 		return bad(err, "it has no code");
-	if (file_size < header.file_offset ||
-	    file_size - header.file_offset < body)
-		return moat_fail(
-			err, -ENOEXEC, "cut short: it has %llu bytes of %llu",
-			(unsigned long long)file_size,
-			(unsigned long long)(header.file_offset + body));
-	header.file_len = file_size - header.file_offset;
+	if (file_size < offset || file_size - offset < body)
+		return moat_fail(err, -ENOEXEC,
+				 "cut short: it has %llu bytes of %llu",
+				 (unsigned long long)file_size,
+				 (unsigned long long)(offset + body));
+	body = file_size - offset;
+	header.segments[0] = (struct boot_segment) {
+		.file_offset = offset,
+		.file_len = body,
+		.gpa = hdr.pref_address,
+		.mem_len = body,
+	};
+	header.n_segments = 1;
+	header.entry = hdr.pref_address + ENTRY_64;
 	header.load = hdr.pref_address;
-	header.init_size = max_u64(hdr.init_size, header.file_len);
+	header.init_size = max_u64(hdr.init_size, body);
 	header.initrd_last = hdr.initrd_addr_max;
 	header.cmdline_max = hdr.cmdline_size;
 	*ret_header = header;
 	return 0;
 }
 
-static int open_image(const char *what, const char *path, int *ret_fd,
-		      uint64_t *ret_len, struct moat_err *err)
+/* Sets fd and len of an image whose path is not NULL. */
+static int image_open(struct image *image, struct moat_err *err)
 {
 	struct stat st;
 	int fd, r;
 
 	/* Not blocking: opening a FIFO would wait for a writer. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return moat_fail(err, -errno, "cannot open %s %s: %s", what,
-				 path, strerror(errno));
+		return moat_fail(err, -errno, "cannot open %s %s: %s",
+				 image->what, image->path, strerror(errno));
 	if (fstat(fd, &st) < 0) {
-		r = moat_fail(err, -errno, "%s %s: %s", what, path,
-			      strerror(errno));
+		r = moat_fail(err, -errno, "%s %s: %s", image->what,
+			      image->path, strerror(errno));
 		goto close_fd;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		r = moat_fail(err, -EINVAL, "%s %s is not a regular file", what,
-			      path);
+		r = moat_fail(err, -EINVAL, "%s %s is not a regular file",
+			      image->what, image->path);
 		goto close_fd;
 	}
 	if (st.st_size == 0) {
-		r = moat_fail(err, -EINVAL, "%s %s is empty", what, path);
+		r = moat_fail(err, -EINVAL, "%s %s is empty", image->what,
+			      image->path);
 		goto close_fd;
 	}
-	*ret_fd = fd;
-	*ret_len = (uint64_t)st.st_size;
+	image->fd = fd;
+	image->len = (uint64_t)st.st_size;
 	return 0;
 close_fd:
 	(void)close(fd);
 	return r;
 }
 
-static int read_header(struct boot *boot, uint64_t file_size,
-		       struct moat_err *err)
+static void image_close(struct image *image)
 {
+	if (image->fd >= 0)
+		(void)close(image->fd);
+}
+
+static int read_header(struct boot *boot, struct moat_err *err)
+{
+	const struct image *kernel = &boot->kernel;
 	uint8_t head[BOOT_HEADER_LEN];
-	size_t len = min_u64(sizeof(head), file_size);
+	size_t len = min_u64(sizeof(head), kernel->len);
 	int r;
 
-	r = moat_pread_all(boot->kernel_fd, head, len, 0);
+	r = moat_pread_all(kernel->fd, head, len, 0);
 	if (r < 0)
 		return moat_fail(err, r, "cannot read kernel %s: %s",
-				 boot->kernel_path, strerror(-r));
-	r = boot_parse_header(head, len, file_size, &boot->header, err);
+				 kernel->path, strerror(-r));
+	r = boot_parse_header(head, len, kernel->len, &boot->header, err);
 	if (r < 0)
-		return moat_fail_prefix(err, r, "kernel %s", boot->kernel_path);
+		return moat_fail_prefix(err, r, "kernel %s", kernel->path);
 	return 0;
 }
 
@@ -202,36 +227,33 @@ static int check_cmdline(const struct boot *boot, struct moat_err *err)
 int boot_open(const char *kernel, const char *initrd, const char *cmdline,
 	      struct boot **ret_boot, struct moat_err *err)
 {
-	uint64_t kernel_size;
 	struct boot *boot;
 	int r;
 
 	boot = calloc(1, sizeof(*boot));
 	if (!boot)
 		return moat_fail(err, -ENOMEM, "out of memory");
-	boot->initrd_fd = -1;
-	boot->kernel_path = kernel;
-	boot->initrd_path = initrd;
+	boot->kernel = (struct image) { "kernel", kernel, -1, 0 };
+	boot->initrd = (struct image) { "initrd", initrd, -1, 0 };
 	boot->cmdline = cmdline ? cmdline : "";
-	r = open_image("kernel", kernel, &boot->kernel_fd, &kernel_size, err);
+	r = image_open(&boot->kernel, err);
 	if (r < 0)
 		goto free_boot;
-	r = read_header(boot, kernel_size, err);
+	r = read_header(boot, err);
 	if (r < 0)
 		goto close_kernel;
 	r = check_cmdline(boot, err);
 	if (r < 0)
 		goto close_kernel;
 	if (initrd) {
-		r = open_image("initrd", initrd, &boot->initrd_fd,
-			       &boot->initrd_len, err);
+		r = image_open(&boot->initrd, err);
 		if (r < 0)
 			goto close_kernel;
 	}
 	*ret_boot = boot;
 	return 0;
 close_kernel:
-	(void)close(boot->kernel_fd);
+	image_close(&boot->kernel);
 free_boot:
 	free(boot);
 	return r;
@@ -241,9 +263,8 @@ void boot_close(struct boot *boot)
 {
 	if (!boot)
 		return;
-	if (boot->initrd_fd >= 0)
-		(void)close(boot->initrd_fd);
-	(void)close(boot->kernel_fd);
+	image_close(&boot->initrd);
+	image_close(&boot->kernel);
 	free(boot);
 }
 
@@ -263,45 +284,75 @@ int boot_place(struct boot *boot, const struct layout *layout,
 				 "kernel %s needs %llu MiB of guest RAM to "
 				 "start, %llu MiB are below the PCI window; "
 				 "give more with -m",
-				 boot->kernel_path,
+				 boot->kernel.path,
 				 (unsigned long long)mebibytes(kernel_end),
 				 (unsigned long long)(top / MiB));
-	if (boot->initrd_fd < 0)
+	if (boot->initrd.fd < 0)
 		return 0;
 	/* As high as it may be, to be out of the kernel's way. */
 	top = min_u64(top, boot->header.initrd_last + 1);
-	if (boot->initrd_len > top ||
-	    align_down(top - boot->initrd_len, PAGE) < kernel_end)
+	if (boot->initrd.len > top ||
+	    align_down(top - boot->initrd.len, PAGE) < kernel_end)
 		return moat_fail(err, -ENOSPC,
 				 "initrd %s of %llu MiB does not fit between "
 				 "the kernel's end at %llu MiB and %llu MiB; "
 				 "give more with -m",
-				 boot->initrd_path,
-				 (unsigned long long)mebibytes(boot->initrd_len),
+				 boot->initrd.path,
+				 (unsigned long long)mebibytes(boot->initrd.len),
 				 (unsigned long long)mebibytes(kernel_end),
 				 (unsigned long long)(top / MiB));
-	boot->initrd = align_down(top - boot->initrd_len, PAGE);
+	boot->initrd_gpa = align_down(top - boot->initrd.len, PAGE);
 	return 0;
 }
 
 /* All places in low RAM are checked by boot_place() and layout_init(). */
-static int load_file(int fd, uint64_t offset, uint64_t len, struct ram *ram,
-		     uint64_t gpa, const char *path, struct moat_err *err)
+static int load_segment(const struct image *image,
+			const struct boot_segment *segment, struct ram *ram,
+			struct moat_err *err)
 {
-	void *to = ram_at(ram, gpa, len);
+	uint8_t *to = ram_at(ram, segment->gpa, segment->mem_len);
 	int r;
 
 	if (!to)
 		return moat_fail(err, -ENOSPC, "%s: no guest RAM at %#llx",
-				 path, (unsigned long long)gpa);
-	r = moat_pread_all(fd, to, len, (off_t)offset);
+				 image->path, (unsigned long long)segment->gpa);
+	r = moat_pread_all(image->fd, to, segment->file_len,
+			   (off_t)segment->file_offset);
 	if (r == -EIO)
 		return moat_fail(err, r, "%s became shorter while in use",
-				 path);
+				 image->path);
 	if (r < 0)
-		return moat_fail(err, r, "cannot read %s: %s", path,
+		return moat_fail(err, r, "cannot read %s: %s", image->path,
 				 strerror(-r));
+	/* After a reset there is the last boot's data. */
+	memset(to + segment->file_len, 0, segment->mem_len - segment->file_len);
 	return 0;
+}
+
+static int load_kernel(const struct boot *boot, struct ram *ram,
+		       struct moat_err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < boot->header.n_segments; i++) {
+		r = load_segment(&boot->kernel, &boot->header.segments[i], ram,
+				 err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int load_initrd(const struct boot *boot, struct ram *ram,
+		       struct moat_err *err)
+{
+	const struct boot_segment all = {
+		.file_len = boot->initrd.len,
+		.gpa = boot->initrd_gpa,
+		.mem_len = boot->initrd.len,
+	};
+
+	return load_segment(&boot->initrd, &all, ram, err);
 }
 
 static void write_page_tables(uint8_t *low)
@@ -341,9 +392,9 @@ static void write_zero_page(const struct boot *boot,
 	memcpy(&params->hdr, boot->header.setup, boot->header.setup_len);
 	params->hdr.type_of_loader = LOADER_OTHER;
 	params->hdr.cmd_line_ptr = (uint32_t)LAYOUT_CMDLINE;
-	if (boot->initrd_fd >= 0) {
-		params->hdr.ramdisk_image = (uint32_t)boot->initrd;
-		params->hdr.ramdisk_size = (uint32_t)boot->initrd_len;
+	if (boot->initrd.fd >= 0) {
+		params->hdr.ramdisk_image = (uint32_t)boot->initrd_gpa;
+		params->hdr.ramdisk_size = (uint32_t)boot->initrd.len;
 	}
 	params->acpi_rsdp_addr = LAYOUT_ACPI;
 	for (size_t i = 0; i < layout->n_e820; i++) {
@@ -363,14 +414,11 @@ int boot_load(const struct boot *boot, const struct layout *layout,
 
 	if (!low)
 		return moat_fail(err, -ENOSPC, "no guest RAM below 1 MiB");
-	r = load_file(boot->kernel_fd, boot->header.file_offset,
-		      boot->header.file_len, ram, boot->header.load,
-		      boot->kernel_path, err);
+	r = load_kernel(boot, ram, err);
 	if (r < 0)
 		return r;
-	if (boot->initrd_fd >= 0) {
-		r = load_file(boot->initrd_fd, 0, boot->initrd_len, ram,
-			      boot->initrd, boot->initrd_path, err);
+	if (boot->initrd.fd >= 0) {
+		r = load_initrd(boot, ram, err);
 		if (r < 0)
 			return r;
 	}
@@ -379,7 +427,7 @@ int boot_load(const struct boot *boot, const struct layout *layout,
 	write_gdt(low);
 	write_zero_page(boot, layout, low);
 	*ret_entry = (struct boot_entry) {
-		.rip = boot->header.load + ENTRY_64,
+		.rip = boot->header.entry,
 		.rsi = LAYOUT_ZERO_PAGE,
 		.rsp = LAYOUT_BOOT_STACK,
 		.cr3 = LAYOUT_PAGE_TABLES,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A Linux kernel by the 64-bit boot protocol: a bzImage, its initrd and its
- * command line, checked first, then laid out in guest RAM as often as the
- * machine boots.
+ * A Linux kernel by the 64-bit boot protocol: a bzImage or an uncompressed
+ * vmlinux, its initrd and its command line, checked first, then laid out in
+ * guest RAM as often as the machine boots.
  *
  * Source: Linux Documentation/arch/x86/boot.rst, "64-bit Boot Protocol".
  */
 #ifndef MOAT_VMM_BOOT_H
 #define MOAT_VMM_BOOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,11 +18,21 @@
 #include "vmm-glue/layout.h"
 #include "vmm-glue/ram.h"
 
-/* What the head of a bzImage says, checked. */
+/* A part of the kernel's file and where it goes; zeros fill what is left. */
+struct boot_segment {
+	uint64_t file_offset, file_len;
+	uint64_t gpa, mem_len; /* mem_len >= file_len */
+};
+
+/* Linux has four or five. */
+#define BOOT_SEGMENTS_MAX 16
+
+/* What the head of a kernel file says, checked. */
 struct boot_header {
-	uint64_t file_offset; /* of the part that runs in 64-bit mode */
-	uint64_t file_len;
-	uint64_t load;	    /* guest address that it wants */
+	struct boot_segment segments[BOOT_SEGMENTS_MAX];
+	size_t n_segments;
+	uint64_t entry;	    /* guest address of the 64-bit entry point */
+	uint64_t load;	    /* the lowest guest address that it takes */
 	uint64_t init_size; /* bytes it needs there before it reads e820 */
 	uint64_t initrd_last;
 	uint32_t cmdline_max; /* without the terminator */
@@ -42,6 +53,13 @@ struct boot_header {
  */
 int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
 		      struct boot_header *ret_header, struct moat_err *err);
+
+/** boot_is_elf() - does a file that starts like this call itself ELF? */
+bool boot_is_elf(const uint8_t *head, size_t len);
+
+/** boot_parse_elf() - boot_parse_header() for a file that boot_is_elf() */
+int boot_parse_elf(const uint8_t *head, size_t len, uint64_t file_size,
+		   struct boot_header *ret_header, struct moat_err *err);
 
 struct boot;
 

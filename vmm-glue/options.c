@@ -9,7 +9,7 @@
 
 static const struct opt_desc run_desc[] = {
 	RUN(kernel, "kernel", OPT_STR, .arg = "FILE", .required = true,
-	    .help = "the guest's kernel, a Linux bzImage"),
+	    .help = "the guest's kernel, a Linux bzImage or vmlinux"),
 	RUN(initrd, "initrd", OPT_STR, .arg = "FILE",
 	    .help = "its initial RAM disk"),
 	RUN(append, "append", OPT_STR, .arg = "STR", .help = "its command line"),
