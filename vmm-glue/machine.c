@@ -2,6 +2,9 @@
 /*
  * The machine's making and unmaking, see machine.h.
  *
+ * Opening a device changes the host: it takes the device from its driver and
+ * resets it. So whatever bad input can make fail is done before: prepare().
+ *
  * What takes long at start is waiting for devices to reset and touching
  * guest RAM, and neither needs the other. So the devices open in threads of
  * their own, a memory thread populates RAM and maps it for the devices, and
@@ -133,7 +136,7 @@ static int memory_create(struct machine *machine, struct moat_err *err)
 	log_debug("guest RAM: %llu MiB in pages of %llu KiB",
 		  (unsigned long long)(machine->opts->mem_bytes / MiB),
 		  (unsigned long long)(ram_page_size(machine->ram) / KiB));
-	return memory_start(machine, err);
+	return 0;
 }
 
 static int map_slot(struct machine *machine, uint64_t gpa, uint64_t len,
@@ -267,6 +270,40 @@ static int create_vm(struct machine *machine, struct moat_err *err)
 	return create_ioas(machine, err);
 }
 
+static int check_timeline(struct machine *machine, struct moat_err *err)
+{
+	int r;
+
+	if (!machine->opts->timeline)
+		return 0;
+	r = timeline_check(machine->opts->timeline, err);
+	if (r == 0)
+		machine->wants_timeline = true;
+	return r;
+}
+
+/*
+ * All of the rest that bad input can make fail, and quick: no page of RAM is
+ * touched. Nothing of the host has been changed when this fails, but that
+ * the user's own output files are there.
+ */
+static int prepare(struct machine *machine, struct moat_err *err)
+{
+	int r;
+
+	r = vcpus_check_number(machine->vm, machine->opts->smp, err);
+	if (r < 0)
+		return r;
+	r = memory_create(machine, err);
+	if (r < 0)
+		return r;
+	r = check_timeline(machine, err);
+	if (r < 0)
+		return r;
+	/* The console comes last: it may empty a file, or change a terminal. */
+	return create_platform(machine, err);
+}
+
 /* The threads that this starts are joined by join() or by destroying. */
 static int build_beside(struct machine *machine, struct moat_err *err)
 {
@@ -275,10 +312,7 @@ static int build_beside(struct machine *machine, struct moat_err *err)
 	r = machine_devices_open_start(machine->devices, machine->ioas, err);
 	if (r < 0)
 		return r;
-	r = memory_create(machine, err);
-	if (r < 0)
-		return r;
-	r = create_platform(machine, err);
+	r = memory_start(machine, err);
 	if (r < 0)
 		return r;
 	r = create_vcpus(machine, err);
@@ -379,6 +413,8 @@ int machine_create_on(const struct kvm_sys *sys, const struct run_options *opts,
 	r = parse(machine, err);
 	if (r == 0)
 		r = create_vm(machine, err);
+	if (r == 0)
+		r = prepare(machine, err);
 	if (r == 0)
 		r = build_beside(machine, err);
 	if (r == 0)

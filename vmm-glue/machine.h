@@ -3,8 +3,8 @@
  * The machine: everything that one `moat run` owns, built in one order and
  * taken down in its reverse:
  *
- *	VM -> RAM (populated while the devices open) -> devices -> platform
- *	-> kernel loaded -> vCPUs
+ *	VM -> RAM -> platform -> devices (RAM is populated while they open)
+ *	-> vCPUs -> kernel loaded
  */
 #ifndef MOAT_VMM_MACHINE_H
 #define MOAT_VMM_MACHINE_H
@@ -18,8 +18,8 @@ struct machine;
 /**
  * machine_create() - build the machine, up to its first instruction
  *
- * Parses and checks every -pcidevice before it touches the host. On error
- * the host is as it was.
+ * All that bad input can make fail comes before it touches a device. On
+ * error the host is as it was.
  */
 int machine_create(const struct run_options *opts, struct machine **ret_machine,
 		   struct moat_err *err);

@@ -209,7 +209,7 @@ void machine_write_timeline(struct machine *machine)
 	struct moat_ioas_stats stats = { 0 };
 	struct moat_err err;
 
-	if (!machine->opts->timeline || machine->timeline_written)
+	if (!machine->wants_timeline || machine->timeline_written)
 		return;
 	machine->timeline_written = true;
 	if (machine->ioas)

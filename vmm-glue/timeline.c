@@ -6,12 +6,14 @@
  * CLOCK_MONOTONIC in ns, in the environment variable MOAT_EXEC_NS.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/parse.h"
 #include "common/util.h"
@@ -75,6 +77,17 @@ static void write_phases(FILE *out)
 			      ns);
 		comma = ",";
 	}
+}
+
+int timeline_check(const char *path, struct moat_err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return moat_fail(err, -errno, "-timeline %s: %s", path,
+				 strerror(errno));
+	(void)close(fd);
+	return 0;
 }
 
 int timeline_write(const char *path, uint64_t map_calls, uint64_t map_kernel_ns,

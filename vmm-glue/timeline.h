@@ -30,6 +30,13 @@ void timeline_mark_at(enum timeline_phase phase, uint64_t ns);
 /** timeline_ns() - when, CLOCK_MONOTONIC in ns; 0 when not reached yet */
 uint64_t timeline_ns(enum timeline_phase phase);
 
+/**
+ * timeline_check() - can @path be written? Makes it when it is not there
+ *
+ * For the start, so that a bad path is found before anything is changed.
+ */
+int timeline_check(const char *path, struct moat_err *err);
+
 /** timeline_write() - the marks as JSON, with @extra key/ns pairs of maps */
 int timeline_write(const char *path, uint64_t map_calls, uint64_t map_kernel_ns,
 		   uint64_t map_total_ns, struct moat_err *err);

@@ -362,20 +362,20 @@ static int install_kick_handler(struct moat_err *err)
 
 /* ---- creation ---- */
 
-static int check_number(const struct vcpus_config *config, struct moat_err *err)
+int vcpus_check_number(struct kvm_vm *vm, unsigned int n, struct moat_err *err)
 {
-	int max = kvm_vm_check(config->vm, KVM_CAP_MAX_VCPUS);
+	int max = kvm_vm_check(vm, KVM_CAP_MAX_VCPUS);
 
 	/* api.rst 4.4: without it, KVM_CAP_NR_VCPUS is the limit. */
 	if (max <= 0)
-		max = kvm_vm_check(config->vm, KVM_CAP_NR_VCPUS);
+		max = kvm_vm_check(vm, KVM_CAP_NR_VCPUS);
 	if (max <= 0)
 		max = 4;
-	if (config->n <= (unsigned int)max)
+	if (n <= (unsigned int)max)
 		return 0;
 	return moat_fail(err, -EINVAL,
 			 "-smp %u is more than the %d vCPUs of the host's KVM",
-			 config->n, max);
+			 n, max);
 }
 
 static int create_vcpu(struct vcpus *vcpus, unsigned int id,
@@ -450,7 +450,7 @@ int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus,
 	unsigned int n = 0;
 	int r;
 
-	r = check_number(config, err);
+	r = vcpus_check_number(config->vm, config->n, err);
 	if (r < 0)
 		return r;
 	vcpus = calloc(1, sizeof(*vcpus) + config->n * sizeof(vcpus->vcpu[0]));

@@ -33,6 +33,9 @@ struct vcpus_config {
 	void (*died)(void *opaque);
 };
 
+/** vcpus_check_number() - -EINVAL when the host's KVM has not @n vCPUs */
+int vcpus_check_number(struct kvm_vm *vm, unsigned int n, struct moat_err *err);
+
 /** vcpus_create() - make the vCPUs, in the state they have at power-on */
 int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus,
 		 struct moat_err *err);

@@ -20,12 +20,14 @@ refuses() {
 	shift 2
 	before=$(state)
 	"$moat" "$@" > "$work/out" 2> "$work/err" < /dev/null || status=$?
+	# How much memory the host has left is another number each time.
+	sed -i 's/[0-9]* MiB are available/N MiB are available/' "$work/err"
 	is "message of moat $*" "$(cat "$work/err")" "moat: $message"
 	is "status of moat $*" "$status" "$want"
 	is "the host after moat $*" "$(state)" "$before"
 }
 
-k=$LAB_KERNEL
+k=$guest_kernel
 
 refuses 2 "unknown option '-nic'; 'moat run --help' lists the options" \
 	run -kernel "$k" -nic tap
@@ -52,6 +54,32 @@ refuses 1 "0000:80:00.0 is a bridge; only endpoints can be assigned" \
 	run -kernel "$k" -pcidevice host=80:00.0,managed=on
 refuses 1 "$edu: dma=none is not there yet; use dma=iommu" \
 	run -kernel "$k" -pcidevice "host=$edu,dma=none,managed=on"
+
+# What has nothing to do with the device is found before it is touched.
+spoilt() {
+	local message=$1
+
+	shift
+	refuses 1 "$message" run -kernel "$k" -m 64M \
+		-pcidevice "host=$nic,managed=on" "$@"
+}
+pages=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+echo 0 > "$pages"
+spoilt "-serial bogus: not known; it is stdio, file:PATH or pty" -serial bogus
+spoilt "-serial file:/nonexistent/x: cannot open: No such file or directory" \
+	-serial file:/nonexistent/x
+spoilt "-timeline /nonexistent/x: No such file or directory" \
+	-serial "file:$work/serial" -timeline /nonexistent/x
+spoilt "-mem-path /nonexistent: No such file or directory" \
+	-mem-path /nonexistent
+spoilt "guest RAM needs 32 huge pages of 2 MiB, 0 are free, 32 are missing; reserve them with: echo 32 > $pages" \
+	-hugepages 2M
+spoilt "guest RAM of 65536 MiB is more than the host has: N MiB are available; give less with -m" \
+	-hugepages off -m 64G
+many=()
+for _ in $(seq 31); do many+=(-pcidevice "host=$nic"); done
+spoilt "-pcidevice is given 32 times; the guest's PCI bus takes 31 devices" \
+	"${many[@]}"
 
 # A disk that the host has mounted.
 mount_disk -o ro

@@ -186,6 +186,24 @@ static void bad_mem_path(void)
 	opts.mem_path = "/nonexistent/dir";
 }
 
+static void serial_in_no_dir(void)
+{
+	opts.serial = "file:/nonexistent/x";
+}
+static void bad_timeline(void)
+{
+	opts.timeline = "/nonexistent/x";
+}
+static void not_in_pages(void)
+{
+	opts.hugepages = HUGEPAGES_1G;
+}
+static void too_many_devices(void)
+{
+	while (opts.pcidevice.n <= PCI_HOST_PLACES)
+		opts.pcidevice.item[opts.pcidevice.n++] = "host=ffff:00:00.0";
+}
+
 static const struct {
 	void (*spoil)(void);
 	const char *says;
@@ -201,6 +219,10 @@ static const struct {
 	{ too_many, "-smp 5", false },
 	{ bad_serial, "nonsense", false },
 	{ bad_mem_path, "/nonexistent/dir", false },
+	{ serial_in_no_dir, "-serial file:/nonexistent/x", false },
+	{ bad_timeline, "-timeline /nonexistent/x", false },
+	{ not_in_pages, "1 GiB", false },
+	{ too_many_devices, "-pcidevice is given 32 times", true },
 };
 
 START_TEST(bad_options_are_refused_by_name)
@@ -216,6 +238,8 @@ START_TEST(bad_options_are_refused_by_name)
 			      "no '%s' in '%s'", refusal_cases[i].says,
 			      err.msg);
 		ck_assert(fake.n_calls == 0 || !refusal_cases[i].before_kvm);
+		/* vCPUs are made while devices open: it did not come so far. */
+		ck_assert_uint_eq(fake.vcpu[0].n_cpuid, 0);
 		teardown();
 		ck_assert_uint_eq(count_entries("/proc/self/fd"), fds);
 	}
