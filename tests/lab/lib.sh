@@ -11,6 +11,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=${MOAT_BUILD:?names the build directory}
 moat=$build/moat
 work=$(mktemp -d)
+# Under emulation a bzImage takes seconds to unpack itself.
+guest_kernel=${LAB_VMLINUX:-$LAB_KERNEL}
 # The lab's devices: see tests/lab/lab --help.
 export edu=0000:00:05.0 nic=0000:00:07.0 nvme=0000:81:00.0
 
@@ -91,7 +93,8 @@ fault_logged() {
 # COM1 in $work/NAME.log and moat's own words in $work/NAME.moat.log; its
 # process is $guest. GUEST_ADD names more files for it, as mkinitrd --add
 # wants them; GUEST_APPEND is added to its command line; with GUEST_RESETS set
-# a guest's reset boots it again.
+# a guest's reset boots it again. GUEST_KERNEL is its kernel instead of
+# $guest_kernel.
 guest_start() {
 	local name=$1 script=$2 add=() reset=(-no-reboot)
 
@@ -101,7 +104,8 @@ guest_start() {
 	"$here/mkinitrd" --script "$script" "${add[@]}" \
 		--add "$build/tests/lab/edu:/bin/edu" \
 		--add "$here/guest/lib.sh:/bin/lib.sh" -o "$work/$name.cpio"
-	"$moat" run -kernel "$LAB_KERNEL" -initrd "$work/$name.cpio" \
+	"$moat" run -kernel "${GUEST_KERNEL:-$guest_kernel}" \
+		-initrd "$work/$name.cpio" \
 		-append "console=ttyS0 quiet panic=-1 ${LAB_QUICK:-} ${GUEST_APPEND:-}" \
 		-serial "file:$work/$name.log" "${reset[@]}" "$@" \
 		2> "$work/$name.moat.log" < /dev/null &

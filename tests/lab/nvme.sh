@@ -4,7 +4,7 @@
 # An NVMe disk, taken from the host's driver by managed=on: the guest mounts
 # its ext4, reads a file that the host wrote and writes one that the host
 # then reads; checksums are compared on both sides, and the host has its
-# driver back.
+# driver back. The guest's kernel is a bzImage here.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -27,7 +27,8 @@ umount /mnt
 echo "interrupts: $(grep -c nvme0q /proc/interrupts)"
 grep nvme0q /proc/interrupts
 END
-guest nvme "$work/script" -m 512M -smp 2 -pcidevice "host=$nvme,managed=on"
+GUEST_KERNEL=$LAB_KERNEL guest nvme "$work/script" -m 512M -smp 2 \
+	-pcidevice "host=$nvme,managed=on"
 
 has "$work/nvme.log" "from-host: $host_sum"
 is 'driver afterwards' "$(driver_of "$nvme")" nvme

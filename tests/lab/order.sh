@@ -15,7 +15,7 @@ true
 END
 "$here/mkinitrd" --script "$work/script" -o "$work/order.cpio"
 strace -f -y -e trace=ioctl,close -e signal=none -o "$work/trace" \
-	"$moat" run -kernel "$LAB_KERNEL" -initrd "$work/order.cpio" \
+	"$moat" run -kernel "$guest_kernel" -initrd "$work/order.cpio" \
 	-append "console=ttyS0 quiet ${LAB_QUICK:-}" -m 256M -no-reboot \
 	-serial "file:$work/order.log" -pcidevice "host=$edu"
 has "$work/order.log" 'guest: status 0'

@@ -30,7 +30,7 @@ ram over-hole 3200 0x100000000
 is 'IOMMU faults' "$(faults)" 0
 
 # Asked for and not there: a message with the remedy, and no guest.
-if "$moat" run -kernel "$LAB_KERNEL" -m 1G -hugepages 2M 2> "$work/huge.err"; then
+if "$moat" run -kernel "$guest_kernel" -m 1G -hugepages 2M 2> "$work/huge.err"; then
 	fail 'ran on huge pages that are not there'
 fi
 has "$work/huge.err" 512 nr_hugepages
