@@ -178,7 +178,7 @@ START_TEST(running_out_of_descriptors_leaves_none)
 	(void)snprintf(file, sizeof(file), "file:%s", path);
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct rlimit saved, limit;
-		struct console *c;
+		struct console *c = NULL;
 		struct moat_err err;
 		int before = lowest_free(), r = -EMFILE, failed = 0;
 
