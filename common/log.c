@@ -6,9 +6,10 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include <moat/log.h>
+
+#include "common/clock.h"
 
 static void to_stderr(enum moat_log_level level, const char *line,
 		      void *opaque);
@@ -59,13 +60,9 @@ void moat_log(enum moat_log_level level, const char *name, const char *fmt, ...)
 
 bool moat_ratelimit_pass(struct moat_ratelimit *rl, unsigned int *ret_missed)
 {
-	struct timespec ts;
-	uint64_t now_ns;
+	uint64_t now_ns = moat_now_ns();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	now_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-	if (now_ns - rl->window_start_ns >=
-	    (uint64_t)rl->interval_ms * 1000000u) {
+	if (now_ns - rl->window_start_ns >= rl->interval_ms * NS_PER_MS) {
 		rl->window_start_ns = now_ns;
 		rl->passed = 0;
 	}

@@ -25,24 +25,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/util.h"
 #include "iommu/ioas_impl.h"
 
 static const struct ioas_ops *const backends[] = {
 	&type1_ops, /* NULL as name takes the first */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
-	       (uint64_t)ts.tv_nsec;
-}
 
 static int backend_find(const char *name, const struct ioas_ops **ret_ops,
 			struct moat_err *err)
@@ -198,12 +189,12 @@ static int no_entries(const struct ioas_limits *limits, size_t n,
 static int kernel_map(struct moat_ioas *ioas, const struct ioas_map *map,
 		      struct moat_err *err)
 {
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = moat_now_ns();
 	int r;
 
 	r = ioas->ops->map(ioas, map, err);
 	ioas->stats.map_calls++;
-	ioas->stats.kernel_ns += now_ns() - start_ns;
+	ioas->stats.kernel_ns += moat_now_ns() - start_ns;
 	return r;
 }
 
@@ -224,7 +215,7 @@ static uint64_t mapped_bytes(const struct moat_ioas *ioas)
  */
 static int replay(struct moat_ioas *ioas, struct moat_err *err)
 {
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = moat_now_ns();
 	struct ioas_limits limits;
 	int r;
 
@@ -242,7 +233,7 @@ static int replay(struct moat_ioas *ioas, struct moat_err *err)
 	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++)
 		r = kernel_map(ioas, &ioas->maps[i], err);
 	range_set_free(&limits.windows);
-	ioas->stats.total_ns += now_ns() - start_ns;
+	ioas->stats.total_ns += moat_now_ns() - start_ns;
 	return r;
 }
 
@@ -486,9 +477,9 @@ int moat_ioas_map(struct moat_ioas *ioas, uint64_t iova, uint64_t len,
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&ioas->lock);
-	start_ns = now_ns();
+	start_ns = moat_now_ns();
 	r = map_locked(ioas, &map, err);
-	ioas->stats.total_ns += now_ns() - start_ns;
+	ioas->stats.total_ns += moat_now_ns() - start_ns;
 	pthread_mutex_unlock(&ioas->lock);
 	return r;
 }
