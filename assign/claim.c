@@ -28,6 +28,7 @@
 #include "assign/claim_record.h"
 #include "assign/host_pci_internal.h"
 #include "common/io.h"
+#include "common/vfio_driver.h"
 
 /* What release_one() returns when the group is still open in this process. */
 #define RELEASE_PUT_OFF 1
@@ -180,7 +181,7 @@ static int bind_locked(const struct claim *c, unsigned int flags,
 	if (recorded && claim_owner_alive(c->host, &rec.owner) &&
 	    !claim_owner_equal(&rec.owner, &me))
 		return fail_owned(c, &rec.owner, err);
-	if (moat_host_pci_is_vfio(fn.driver)) {
+	if (moat_is_vfio_driver(fn.driver)) {
 		if (recorded)
 			return adopt(c, &rec, &self, ret_bound, err);
 		*ret_bound = false;
@@ -279,7 +280,7 @@ static int release_locked(const struct claim *c, struct moat_err *err)
 	if (r < 0)
 		return moat_fail(err, r, "%s: cannot tell its driver: %s",
 				 c->addr, strerror(-r));
-	if (driver[0] && !moat_host_pci_is_vfio(driver))
+	if (driver[0] && !moat_is_vfio_driver(driver))
 		return forget(c, &rec, driver, err);
 	if (!claim_find_user(c->host, c->bdf, true, &user))
 		return restore(c, &rec, err);

@@ -21,6 +21,7 @@
 #include "assign/claim_driver.h"
 #include "assign/host_pci_internal.h"
 #include "common/io.h"
+#include "common/vfio_driver.h"
 
 #define SETTLE_POLL_MS 10
 
@@ -161,7 +162,7 @@ static int need_driver(const struct claim *c, const char *driver,
 	if (access(path, F_OK) == 0)
 		return 0;
 	r = c->ops->load_module(c->ops->opaque, driver);
-	if (access(path, F_OK) < 0 && !moat_host_pci_is_vfio(driver))
+	if (access(path, F_OK) < 0 && !moat_is_vfio_driver(driver))
 		load_by_ids(c);
 	if (access(path, F_OK) == 0)
 		return 0;

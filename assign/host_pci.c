@@ -21,6 +21,7 @@
 #include "assign/in_use.h"
 #include "common/io.h"
 #include "common/parse.h"
+#include "common/vfio_driver.h"
 
 #define HEADER_TYPE_MASK   0x7f
 #define HEADER_TYPE_ABSENT 0x7f /* all ones: it did not answer */
@@ -214,7 +215,7 @@ static int read_function(const struct moat_host *host, struct moat_bdf bdf,
 	fn.numa_node = read_numa_node(host, bdf);
 	read_reset(host, &fn);
 	/* Without a driver of the host's there is nothing to depend on. */
-	if (uses && fn.driver[0] && !moat_host_pci_is_vfio(fn.driver))
+	if (uses && fn.driver[0] && !moat_is_vfio_driver(fn.driver))
 		in_use_find(uses, bdf, fn.in_use, sizeof(fn.in_use));
 	*ret_fn = fn;
 	return 0;

@@ -17,33 +17,18 @@
 #include <moat/host_pci.h>
 
 #include "assign/host_pci_internal.h"
+#include "common/vfio_driver.h"
 
 #define CLASS_BRIDGE 0x06 /* PCI Code and ID Assignment, base class 06h */
 
 /* More culprits than this are counted, not named. */
 #define CULPRITS_SHOWN 6
 
-bool moat_host_pci_is_vfio(const char *driver)
-{
-	char name[MOAT_DRIVER_MAX];
-	size_t len;
-
-	/* Variants for one vendor are "mlx5_vfio_pci", "nvgrace-...". */
-	(void)snprintf(name, sizeof(name), "%s", driver);
-	for (char *p = name; *p; p++)
-		if (*p == '-')
-			*p = '_';
-	len = strlen(name);
-	if (strncmp(name, "vfio_pci", 8) == 0)
-		return true;
-	return len > 9 && strcmp(name + len - 9, "_vfio_pci") == 0;
-}
-
 /* pci-stub holds a function in order that nobody uses it. */
 static bool is_unused(const struct moat_host_pci *fn)
 {
 	return fn->driver[0] == '\0' || strcmp(fn->driver, "pci-stub") == 0 ||
-	       moat_host_pci_is_vfio(fn->driver);
+	       moat_is_vfio_driver(fn->driver);
 }
 
 static bool in_list(struct moat_bdf bdf, const struct moat_bdf *list, size_t n)
@@ -147,7 +132,7 @@ static int blame(const struct moat_host_pci *fn,
 	char more[24];
 	size_t shown = n < CULPRITS_SHOWN ? n : CULPRITS_SHOWN;
 
-	if (!managed && !moat_host_pci_is_vfio(fn->driver))
+	if (!managed && !moat_is_vfio_driver(fn->driver))
 		append(to_bind, sizeof(to_bind), " ",
 		       host_pci_short(fn->bdf, addr), "");
 	for (size_t i = 0; i < shown; i++) {
@@ -203,7 +188,7 @@ static int check_driver(const struct moat_host_pci *fn, bool managed,
 {
 	char addr[MOAT_BDF_STRLEN], typed[MOAT_BDF_STRLEN];
 
-	if (managed || moat_host_pci_is_vfio(fn->driver))
+	if (managed || moat_is_vfio_driver(fn->driver))
 		return 0;
 	(void)moat_bdf_str(fn->bdf, addr);
 	(void)host_pci_short(fn->bdf, typed);

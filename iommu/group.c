@@ -17,6 +17,7 @@
 #include "common/io.h"
 #include "common/parse.h"
 #include "common/util.h"
+#include "common/vfio_driver.h"
 #include "iommu/group.h"
 
 /* An attribute of sysfs is at most a page, and pages go up to 64 KiB. */
@@ -135,8 +136,7 @@ static bool driver_is_harmless(const char *driver)
 		if (strcmp(driver, harmless[i]) == 0)
 			return true;
 	}
-	/* vfio-pci and the drivers derived from it: mlx5_vfio_pci, ... */
-	return strstr(driver, "vfio") != NULL;
+	return moat_is_vfio_driver(driver);
 }
 
 void group_culprits(const struct moat_host *host, unsigned int id, char *buf,

@@ -30,6 +30,7 @@
 #include <moat/log.h>
 
 #include "common/util.h"
+#include "common/vfio_driver.h"
 #include "iommu/group.h"
 #include "iommu/ioas_impl.h"
 #include "iommu/memlock.h"
@@ -185,7 +186,7 @@ static int group_open_explain(const struct moat_ioas *ioas,
 	case -ENOENT:
 	case -ENODEV:
 		group_driver(ioas->host, dev->bdf, who, sizeof(who));
-		if (strstr(who, "vfio"))
+		if (moat_is_vfio_driver(who))
 			return moat_fail(
 				err, -ENODEV,
 				"%s: %s is not there, though the device "

@@ -223,31 +223,6 @@ START_TEST(the_list_is_sorted_and_skips_what_is_no_device)
 }
 END_TEST
 
-START_TEST(vfio_drivers_are_known_by_name)
-{
-	static const struct {
-		const char *driver;
-		bool vfio;
-	} cases[] = {
-		{ "vfio-pci", true },
-		{ "mlx5_vfio_pci", true },
-		{ "nvgrace-gpu-vfio-pci", true },
-		{ "vfio-pci-zdev", true },
-		{ "nvme", false },
-		{ "", false },
-		{ "uio_pci_generic", false },
-		{ "pci-stub", false },
-		{ "notvfio_pci", false },
-		{ "vfio", false },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		ck_assert_msg(moat_host_pci_is_vfio(cases[i].driver) ==
-				      cases[i].vfio,
-			      "%s", cases[i].driver);
-}
-END_TEST
-
 #define ASK_MANAGED (1 << 0)
 #define ASK_FORCE   (1 << 1)
 
@@ -483,7 +458,6 @@ CHECK_MAIN("host_pci", a_function_is_read_whole, what_is_missing_reads_as_none,
 	   a_made_up_group_is_no_group, the_header_type_makes_a_bridge,
 	   hostile_attributes_are_refused, an_absent_function_is_named,
 	   the_list_is_sorted_and_skips_what_is_no_device,
-	   vfio_drivers_are_known_by_name,
 	   a_driver_in_the_way_is_named_with_both_remedies,
 	   a_function_on_vfio_is_assignable, bridges_are_refused,
 	   without_a_group_the_reason_is_looked_for,

@@ -174,6 +174,13 @@ static void bound_to_host_driver(void)
 		-ENOENT;
 }
 
+/* VFIO, but not for PCI. */
+static void bound_to_near_miss(void)
+{
+	fake_add_device(&fake, "0000:04:08.0", 7, "vfio-platform")
+		->group->open_errno = -ENOENT;
+}
+
 static void bound_to_nothing(void)
 {
 	fake_add_device(&fake, "0000:04:08.0", 7, NULL)->group->open_errno =
@@ -302,6 +309,9 @@ static const struct {
 	{ bound_to_host_driver, 0, -ENODEV,
 	  "0000:04:08.0: %ROOT/dev/vfio/7 is not there, since the device is "
 	  "bound to nvme; bind it to vfio-pci first" },
+	{ bound_to_near_miss, 0, -ENODEV,
+	  "0000:04:08.0: %ROOT/dev/vfio/7 is not there, since the device is "
+	  "bound to vfio-platform; bind it to vfio-pci first" },
 	{ bound_to_nothing, 0, -ENODEV,
 	  "0000:04:08.0: %ROOT/dev/vfio/7 is not there, since the device is "
 	  "bound to no driver; bind it to vfio-pci first" },

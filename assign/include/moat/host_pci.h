@@ -71,10 +71,6 @@ int moat_host_pci_verdict(const struct moat_host *host,
 			  struct moat_err *err)
 	__attribute__((visibility("default")));
 
-/** moat_host_pci_is_vfio() - vfio-pci, or a variant of it for one vendor? */
-bool moat_host_pci_is_vfio(const char *driver)
-	__attribute__((visibility("default")));
-
 /** moat_host_pci_group() - all functions of @bdf's IOMMU group, itself too
  *
  * Their in_use stays empty. The caller frees the array.
