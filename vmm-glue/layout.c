@@ -24,6 +24,11 @@
  */
 #define PHYS_BITS_USED 46
 
+static unsigned int used_bits(unsigned int phys_bits)
+{
+	return phys_bits > PHYS_BITS_USED ? PHYS_BITS_USED : phys_bits;
+}
+
 static void add_e820(struct layout *layout, uint64_t start, uint64_t end,
 		     enum layout_e820 type)
 {
@@ -50,6 +55,15 @@ static void fill_e820(struct layout *layout)
 			 LAYOUT_RAM_HIGH + layout->ram.high, E820_RAM);
 }
 
+void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
+		   uint64_t *ret_last)
+{
+	unsigned int bits = used_bits(phys_bits);
+
+	*ret_first = UINT64_C(1) << (bits - 1);
+	*ret_last = (UINT64_C(1) << bits) - 1;
+}
+
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 		unsigned int phys_bits, struct moat_err *err)
 {
@@ -62,8 +76,6 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 			"the host's KVM says that guests have %u bits "
 			"of physical address; 36 to 52 would make sense",
 			phys_bits);
-	if (phys_bits > PHYS_BITS_USED)
-		phys_bits = PHYS_BITS_USED;
 	if (ram_bytes < RAM_MIN)
 		return moat_fail(err, -EINVAL,
 				 "guest RAM of %llu bytes is too little: the "
@@ -76,8 +88,7 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 				 "2 MiB",
 				 (unsigned long long)ram_bytes);
 
-	layout.mmio64 = UINT64_C(1) << (phys_bits - 1);
-	layout.mmio64_last = (UINT64_C(1) << phys_bits) - 1;
+	layout_mmio64(phys_bits, &layout.mmio64, &layout.mmio64_last);
 	layout.ram.low = min_u64(ram_bytes, LAYOUT_RAM_LOW_MAX);
 	layout.ram.high = ram_bytes - layout.ram.low;
 	/* Compared so that it cannot wrap. */
@@ -91,7 +102,7 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 			(unsigned long long)(ram_bytes / MiB),
 			(unsigned long long)((ram_end + LAYOUT_RAM_LOW_MAX) /
 					     MiB),
-			phys_bits);
+			used_bits(phys_bits));
 	fill_e820(&layout);
 	*ret_layout = layout;
 	return 0;

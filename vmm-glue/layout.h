@@ -80,11 +80,14 @@ struct layout_e820_entry {
 /* The whole map for one machine. */
 struct layout {
 	struct layout_ram ram;
-	uint64_t mmio64; /* 64-bit window; 0 and mmio64_last 0: none */
-	uint64_t mmio64_last;
+	uint64_t mmio64, mmio64_last; /* the 64-bit window */
 	struct layout_e820_entry e820[LAYOUT_E820_MAX];
 	size_t n_e820;
 };
+
+/** layout_mmio64() - PCI's 64-bit window with so wide an address */
+void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
+		   uint64_t *ret_last);
 
 /**
  * layout_init() - place RAM and windows

@@ -10,6 +10,9 @@
  * over a reset: a write of 0 by the host makes KVM bring it in step with the
  * other vCPUs' (kvm_synchronize_tsc). And what KVM refuses to take back is
  * skipped: its list names registers that only read.
+ *
+ * Power-on here is what firmware would leave behind, where a kernel builds
+ * on that: the memory types (MTRRs).
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,13 +20,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <moat/log.h>
+
 #include "common/util.h"
 #include "vmm-glue/kvm_sys.h"
+#include "vmm-glue/layout.h"
 #include "vmm-glue/vcpu_state.h"
 
 #define MSR_IA32_TSC		0x10
 #define MSR_IA32_MISC_ENABLE	0x1a0
 #define MISC_ENABLE_FAST_STRING 1
+
+/* SDM vol. 3A, section 12.11 "Memory Type Range Registers". */
+#define MSR_MTRR_PHYSBASE(i) (0x200 + 2 * (i))
+#define MSR_MTRR_PHYSMASK(i) (0x201 + 2 * (i))
+#define MSR_MTRR_DEF_TYPE    0x2ff
+#define MTRR_DEF_TYPE_ENABLE (UINT64_C(1) << 11)
+#define MTRR_PHYSMASK_VALID  (UINT64_C(1) << 11)
+#define MTRR_UC		     0
+#define MTRR_WB		     6
 
 /* What KVM takes in one KVM_GET_MSRS or KVM_SET_MSRS is 255 at most. */
 #define MSRS_AT_ONCE 128
@@ -63,12 +78,34 @@ static int fail_ioctl(struct moat_err *err, int r, const char *name)
 	return moat_fail(err, r, "%s: %s", name, strerror(-r));
 }
 
-#define VCPU_IOCTL(request, arg)                              \
-	do {                                                  \
-		r = kvm_sys_ioctl(sys, fd, (request), (arg)); \
-		if (r < 0)                                    \
-			return fail_ioctl(err, r, #request);  \
-	} while (0)
+/* One ioctl of a vCPU. @arg NULL: this one is left out. */
+struct access {
+	unsigned long request;
+	const char *name;
+	void *arg;
+};
+
+#define ACCESS(request, arg)               \
+	{                                  \
+		(request), #request, (arg) \
+	}
+
+/* One after the other, up to the first that fails. */
+static int access_all(const struct kvm_sys *sys, int fd,
+		      const struct access *access, size_t n,
+		      struct moat_err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!access[i].arg)
+			continue;
+		r = kvm_sys_ioctl(sys, fd, access[i].request, access[i].arg);
+		if (r < 0)
+			return fail_ioctl(err, r, access[i].name);
+	}
+	return 0;
+}
 
 /* Up to MSRS_AT_ONCE registers, on their way to or from KVM. */
 struct msr_batch {
@@ -128,6 +165,74 @@ static int set_fast_string(const struct kvm_sys *sys, int fd,
 	return r < 0 ? fail_ioctl(err, r, "KVM_SET_MSRS") : 0;
 }
 
+/* *@ret_taken: has KVM not refused this one? */
+static int set_msr(struct kvm_vm *vm, int fd, uint32_t index, uint64_t value,
+		   bool *ret_taken, struct moat_err *err)
+{
+	struct kvm_msr_entry entry = { .index = index, .data = value };
+	uint32_t n = 0;
+	int r;
+
+	r = transfer_msrs(kvm_vm_sys(vm), fd, KVM_SET_MSRS, &entry, 1, &n);
+	*ret_taken = n == 1;
+	return r < 0 ? fail_ioctl(err, r, "KVM_SET_MSRS") : 0;
+}
+
+/*
+ * Variable range @i. Its size is a power of two and its start a multiple of
+ * that, as one register pair can say. Not valid unless both were taken.
+ */
+static int set_uncached(struct kvm_vm *vm, int fd, unsigned int i,
+			uint64_t first, uint64_t last, struct moat_err *err)
+{
+	uint64_t width = (UINT64_C(1) << kvm_vm_phys_bits(vm)) - 1;
+	uint64_t mask = ~(last - first) & width;
+	bool taken;
+	int r;
+
+	r = set_msr(vm, fd, MSR_MTRR_PHYSBASE(i), first | MTRR_UC, &taken, err);
+	if (r < 0 || !taken)
+		return r;
+	return set_msr(vm, fd, MSR_MTRR_PHYSMASK(i), mask | MTRR_PHYSMASK_VALID,
+		       &taken, err);
+}
+
+/*
+ * With the MTRRs off all memory is uncached: KVM on Intel takes that into its
+ * page tables when a device's DMA is not coherent (Linux
+ * arch/x86/kvm/mtrr.c), and Linux in the guest then does without PAT. So RAM
+ * is write-back and PCI's windows uncached, as firmware has them.
+ *
+ * A KVM that refuses the ranges loses nothing: it maps the memory of devices
+ * uncached all the same.
+ */
+static int set_memory_types(struct kvm_vm *vm, int fd, unsigned int apic_id,
+			    struct moat_err *err)
+{
+	uint64_t first, last;
+	bool taken;
+	int r;
+
+	r = set_msr(vm, fd, MSR_MTRR_DEF_TYPE, MTRR_DEF_TYPE_ENABLE | MTRR_WB,
+		    &taken, err);
+	if (r < 0)
+		return r;
+	if (!taken) {
+		/* Once, not for each vCPU. */
+		if (apic_id == 0)
+			log_warn("the host's KVM lets no memory types be set "
+				 "(IA32_MTRR_DEF_TYPE): guest RAM may be "
+				 "uncached, and slow");
+		return 0;
+	}
+	r = set_uncached(vm, fd, 0, LAYOUT_RAM_LOW_MAX, LAYOUT_RAM_HIGH - 1,
+			 err);
+	if (r < 0)
+		return r;
+	layout_mmio64(kvm_vm_phys_bits(vm), &first, &last);
+	return set_uncached(vm, fd, 1, first, last, err);
+}
+
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
 		    unsigned int n, struct moat_err *err)
 {
@@ -144,7 +249,10 @@ int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
 	free(cpuid);
 	if (r < 0)
 		return fail_ioctl(err, r, "KVM_SET_CPUID2");
-	return set_fast_string(sys, fd, err);
+	r = set_fast_string(sys, fd, err);
+	if (r < 0)
+		return r;
+	return set_memory_types(vm, fd, apic_id, err);
 }
 
 /* All that KVM lists; ret_list is the caller's to free. */
@@ -173,24 +281,52 @@ static int list_msrs(struct kvm_vm *vm, struct kvm_msr_list **ret_list,
 	return 0;
 }
 
+/* KVM's list leaves them out, although it takes and gives them. */
+static const struct {
+	uint32_t first, last;
+} mtrrs[] = {
+	{ MSR_MTRR_PHYSBASE(0), MSR_MTRR_PHYSMASK(7) },
+	{ 0x250, 0x250 }, /* fixed ranges: 64 KiB, 16 KiB, 4 KiB */
+	{ 0x258, 0x259 },
+	{ 0x268, 0x26f },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE },
+};
+
+#define MTRRS_N 28
+
+/* Return: how many there are to save. */
+static uint32_t name_msrs(const struct kvm_msr_list *list,
+			  struct kvm_msr_entry *entry)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < list->nmsrs; i++)
+		entry[n++].index = list->indices[i];
+	for (size_t i = 0; i < ARRAY_SIZE(mtrrs); i++)
+		for (uint32_t msr = mtrrs[i].first; msr <= mtrrs[i].last; msr++)
+			entry[n++].index = msr;
+	assert(n == list->nmsrs + MTRRS_N);
+	return n;
+}
+
 static int save_msrs(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 		     struct moat_err *err)
 {
 	struct kvm_msr_list *list = NULL;
+	uint32_t n;
 	int r;
 
 	r = list_msrs(vm, &list, err);
 	if (r < 0)
 		return r;
-	state->msr = calloc(list->nmsrs + 1, sizeof(*state->msr));
+	state->msr = calloc(list->nmsrs + MTRRS_N, sizeof(*state->msr));
 	if (!state->msr) {
 		r = moat_fail(err, -ENOMEM, "out of memory");
 		goto free_list;
 	}
-	for (uint32_t i = 0; i < list->nmsrs; i++)
-		state->msr[i].index = list->indices[i];
-	r = transfer_msrs(kvm_vm_sys(vm), fd, KVM_GET_MSRS, state->msr,
-			  list->nmsrs, &state->n_msrs);
+	n = name_msrs(list, state->msr);
+	r = transfer_msrs(kvm_vm_sys(vm), fd, KVM_GET_MSRS, state->msr, n,
+			  &state->n_msrs);
 	if (r < 0)
 		(void)fail_ioctl(err, r, "KVM_GET_MSRS");
 	for (uint32_t i = 0; i < state->n_msrs; i++)
@@ -204,10 +340,9 @@ free_list:
 static int save_xsave(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 		      struct moat_err *err)
 {
-	const struct kvm_sys *sys = kvm_vm_sys(vm);
 	size_t size = sizeof(struct kvm_xsave);
 	int larger = kvm_vm_check(vm, KVM_CAP_XSAVE2);
-	int r;
+	struct access get = ACCESS(KVM_GET_XSAVE, NULL);
 
 	if (larger > 0 && (size_t)larger > size)
 		size = (size_t)larger;
@@ -215,19 +350,17 @@ static int save_xsave(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 	if (!state->xsave)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	if (size > sizeof(struct kvm_xsave))
-		VCPU_IOCTL(KVM_GET_XSAVE2, state->xsave);
-	else
-		VCPU_IOCTL(KVM_GET_XSAVE, state->xsave);
-	return 0;
+		get = (struct access)ACCESS(KVM_GET_XSAVE2, NULL);
+	get.arg = state->xsave;
+	return access_all(kvm_vm_sys(vm), fd, &get, 1, err);
 }
 
 /* Before it ran a vCPU has no nested guest: the head says it all. */
 static int save_nested(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 		       struct moat_err *err)
 {
-	const struct kvm_sys *sys = kvm_vm_sys(vm);
 	int size = kvm_vm_check(vm, KVM_CAP_NESTED_STATE);
-	int r;
+	struct access get = ACCESS(KVM_GET_NESTED_STATE, NULL);
 
 	if (size <= 0)
 		return 0;
@@ -237,25 +370,27 @@ static int save_nested(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 	if (!state->nested)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	state->nested->size = (uint32_t)size;
-	VCPU_IOCTL(KVM_GET_NESTED_STATE, state->nested);
-	return 0;
+	get.arg = state->nested;
+	return access_all(kvm_vm_sys(vm), fd, &get, 1, err);
 }
 
 static int save(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 		struct moat_err *err)
 {
-	const struct kvm_sys *sys = kvm_vm_sys(vm);
+	const struct access list[] = {
+		ACCESS(KVM_GET_MP_STATE, &state->mp_state),
+		ACCESS(KVM_GET_REGS, &state->regs),
+		ACCESS(KVM_GET_SREGS, &state->sregs),
+		ACCESS(KVM_GET_LAPIC, &state->lapic),
+		ACCESS(KVM_GET_DEBUGREGS, &state->debugregs),
+		ACCESS(KVM_GET_VCPU_EVENTS, &state->events),
+		ACCESS(KVM_GET_XCRS, state->has_xcrs ? &state->xcrs : NULL),
+	};
 	int r;
 
-	VCPU_IOCTL(KVM_GET_MP_STATE, &state->mp_state);
-	VCPU_IOCTL(KVM_GET_REGS, &state->regs);
-	VCPU_IOCTL(KVM_GET_SREGS, &state->sregs);
-	VCPU_IOCTL(KVM_GET_LAPIC, &state->lapic);
-	VCPU_IOCTL(KVM_GET_DEBUGREGS, &state->debugregs);
-	VCPU_IOCTL(KVM_GET_VCPU_EVENTS, &state->events);
-	state->has_xcrs = kvm_vm_check(vm, KVM_CAP_XCRS) > 0;
-	if (state->has_xcrs)
-		VCPU_IOCTL(KVM_GET_XCRS, &state->xcrs);
+	r = access_all(kvm_vm_sys(vm), fd, list, ARRAY_SIZE(list), err);
+	if (r < 0)
+		return r;
 	r = save_xsave(vm, fd, state, err);
 	if (r < 0)
 		return r;
@@ -274,6 +409,7 @@ int vcpu_state_save(struct kvm_vm *vm, int fd, struct vcpu_state **ret_state,
 	state = calloc(1, sizeof(*state));
 	if (!state)
 		return moat_fail(err, -ENOMEM, "out of memory");
+	state->has_xcrs = kvm_vm_check(vm, KVM_CAP_XCRS) > 0;
 	r = save(vm, fd, state, err);
 	if (r < 0) {
 		vcpu_state_free(state);
@@ -309,38 +445,37 @@ static int restore_msrs(const struct kvm_sys *sys, int fd,
 	return r < 0 ? fail_ioctl(err, r, "KVM_SET_MSRS") : 0;
 }
 
-/* KVM only reads what it is given here, whatever the types say. */
-static void *mutable(const void *p)
-{
-	return (void *)(uintptr_t)p;
-}
-
 /*
  * A nested guest is left first. The control registers come before what
  * depends on them: XCR0 on CR4, the local APIC's registers on its mode; the
  * events last, since the others may raise some.
  */
-int vcpu_state_restore(struct kvm_vm *vm, int fd,
-		       const struct vcpu_state *state, struct moat_err *err)
+int vcpu_state_restore(struct kvm_vm *vm, int fd, struct vcpu_state *state,
+		       struct moat_err *err)
 {
 	const struct kvm_sys *sys = kvm_vm_sys(vm);
+	const struct access before_msrs[] = {
+		ACCESS(KVM_SET_NESTED_STATE, state->nested),
+		ACCESS(KVM_SET_SREGS, &state->sregs),
+		ACCESS(KVM_SET_REGS, &state->regs),
+		ACCESS(KVM_SET_XSAVE, state->xsave),
+		ACCESS(KVM_SET_XCRS, state->has_xcrs ? &state->xcrs : NULL),
+		ACCESS(KVM_SET_DEBUGREGS, &state->debugregs),
+	};
+	const struct access after_msrs[] = {
+		ACCESS(KVM_SET_LAPIC, &state->lapic),
+		ACCESS(KVM_SET_MP_STATE, &state->mp_state),
+		ACCESS(KVM_SET_VCPU_EVENTS, &state->events),
+	};
 	int r;
 
-	if (state->nested)
-		VCPU_IOCTL(KVM_SET_NESTED_STATE, state->nested);
-	VCPU_IOCTL(KVM_SET_SREGS, mutable(&state->sregs));
-	VCPU_IOCTL(KVM_SET_REGS, mutable(&state->regs));
-	VCPU_IOCTL(KVM_SET_XSAVE, state->xsave);
-	if (state->has_xcrs)
-		VCPU_IOCTL(KVM_SET_XCRS, mutable(&state->xcrs));
-	VCPU_IOCTL(KVM_SET_DEBUGREGS, mutable(&state->debugregs));
+	r = access_all(sys, fd, before_msrs, ARRAY_SIZE(before_msrs), err);
+	if (r < 0)
+		return r;
 	r = restore_msrs(sys, fd, state, err);
 	if (r < 0)
 		return r;
-	VCPU_IOCTL(KVM_SET_LAPIC, mutable(&state->lapic));
-	VCPU_IOCTL(KVM_SET_MP_STATE, mutable(&state->mp_state));
-	VCPU_IOCTL(KVM_SET_VCPU_EVENTS, mutable(&state->events));
-	return 0;
+	return access_all(sys, fd, after_msrs, ARRAY_SIZE(after_msrs), err);
 }
 
 static struct kvm_segment flat_segment(uint16_t selector, uint8_t type,
@@ -374,9 +509,16 @@ int vcpu_state_enter(struct kvm_vm *vm, int fd, const struct boot_entry *entry,
 		.rsp = entry->rsp,
 		.rflags = 2, /* the bit that is always set */
 	};
+	const struct access get = ACCESS(KVM_GET_SREGS, &sregs);
+	const struct access set[] = {
+		ACCESS(KVM_SET_SREGS, &sregs),
+		ACCESS(KVM_SET_REGS, &regs),
+	};
 	int r;
 
-	VCPU_IOCTL(KVM_GET_SREGS, &sregs);
+	r = access_all(sys, fd, &get, 1, err);
+	if (r < 0)
+		return r;
 	sregs.cs = flat_segment(BOOT_CS, TYPE_CODE, true);
 	sregs.ds = flat_segment(BOOT_DS, TYPE_DATA, false);
 	sregs.es = sregs.ss = sregs.fs = sregs.gs = sregs.ds;
@@ -388,7 +530,5 @@ int vcpu_state_enter(struct kvm_vm *vm, int fd, const struct boot_entry *entry,
 	sregs.cr4 = CR4_PAE;
 	sregs.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
 	sregs.efer = EFER_LME | EFER_LMA;
-	VCPU_IOCTL(KVM_SET_SREGS, &sregs);
-	VCPU_IOCTL(KVM_SET_REGS, &regs);
-	return 0;
+	return access_all(sys, fd, set, ARRAY_SIZE(set), err);
 }

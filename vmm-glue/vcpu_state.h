@@ -29,7 +29,7 @@ int vcpu_cpuid_build(const struct kvm_cpuid2 *supported, unsigned int apic_id,
 		     unsigned int n, bool tsc_deadline,
 		     struct kvm_cpuid2 **ret_cpuid);
 
-/** vcpu_state_init() - set CPUID and the few MSRs of power-on */
+/** vcpu_state_init() - CPUID and MSRs as firmware would leave them */
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
 		    unsigned int n, struct moat_err *err);
 
@@ -38,8 +38,8 @@ int vcpu_state_save(struct kvm_vm *vm, int fd, struct vcpu_state **ret_state,
 		    struct moat_err *err);
 
 /** vcpu_state_restore() - put it back */
-int vcpu_state_restore(struct kvm_vm *vm, int fd,
-		       const struct vcpu_state *state, struct moat_err *err);
+int vcpu_state_restore(struct kvm_vm *vm, int fd, struct vcpu_state *state,
+		       struct moat_err *err);
 
 void vcpu_state_free(struct vcpu_state *state);
 

@@ -114,12 +114,17 @@ static uint32_t msr_index(unsigned int i)
 	return i == 0 ? 0x10 : i == 1 ? 0x1a0 : 0x4b564d00 + i;
 }
 
-static int msr_place(uint32_t index)
+/* Every 50th cannot be read, every 70th not be written, as in KVM's list. */
+static uint64_t *msr(struct fake_vcpu *vcpu, uint32_t index, bool write)
 {
+	if (index - FAKE_MTRR < FAKE_MTRRS)
+		return &vcpu->mtrr[index - FAKE_MTRR];
 	for (unsigned int i = 0; i < FAKE_MSRS; i++)
 		if (msr_index(i) == index)
-			return (int)i;
-	return -1;
+			return (write ? i % 70 == 69 : i % 50 == 49)
+				       ? NULL
+				       : &vcpu->msr[i];
+	return NULL;
 }
 
 static int get_msr_list(struct kvm_msr_list *list)
@@ -134,21 +139,21 @@ static int get_msr_list(struct kvm_msr_list *list)
 	return 0;
 }
 
-/* Every 50th cannot be read, every 70th not be written, as in KVM's list. */
-static int transfer_msrs(struct fake_vcpu *vcpu, struct kvm_msrs *msrs,
-			 bool write)
+static int transfer_msrs(const struct fake_kvm *fake, struct fake_vcpu *vcpu,
+			 struct kvm_msrs *msrs, bool write)
 {
 	if (msrs->nmsrs >= 256)
 		return -E2BIG;
 	for (uint32_t i = 0; i < msrs->nmsrs; i++) {
-		int place = msr_place(msrs->entries[i].index);
+		struct kvm_msr_entry *entry = &msrs->entries[i];
+		uint64_t *value = msr(vcpu, entry->index, write);
 
-		if (place < 0 || (write ? place % 70 == 69 : place % 50 == 49))
+		if (!value || entry->index == fake->refused_msr)
 			return (int)i;
 		if (write)
-			vcpu->msr[place] = msrs->entries[i].data;
+			*value = entry->data;
 		else
-			msrs->entries[i].data = vcpu->msr[place];
+			entry->data = *value;
 	}
 	return (int)msrs->nmsrs;
 }
@@ -331,7 +336,8 @@ static int run(struct fake_vcpu *vcpu)
 	return -EINTR;
 }
 
-static int vcpu_ioctl(struct fake_vcpu *vcpu, unsigned long request, void *arg)
+static int vcpu_ioctl(const struct fake_kvm *fake, struct fake_vcpu *vcpu,
+		      unsigned long request, void *arg)
 {
 	struct kvm_cpuid2 *cpuid = arg;
 
@@ -343,9 +349,9 @@ static int vcpu_ioctl(struct fake_vcpu *vcpu, unsigned long request, void *arg)
 		       cpuid->nent * sizeof(vcpu->cpuid[0]));
 		return 0;
 	case KVM_GET_MSRS:
-		return transfer_msrs(vcpu, arg, false);
+		return transfer_msrs(fake, vcpu, arg, false);
 	case KVM_SET_MSRS:
-		return transfer_msrs(vcpu, arg, true);
+		return transfer_msrs(fake, vcpu, arg, true);
 	case KVM_GET_REGS:
 		*(struct kvm_regs *)arg = vcpu->regs;
 		return 0;
@@ -397,11 +403,12 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request, void *arg)
 	    fake->fail_request_after-- == 0)
 		r = fake->fail_with;
 	if (r == 0)
-		r = fd == FD_DEV    ? dev_ioctl(fake, request, arg)
-		    : fd == FD_VM   ? vm_ioctl(fake, request, arg)
-		    : fd == FD_VFIO ? vfio_ioctl(fake, request, arg)
-				    : vcpu_ioctl(&fake->vcpu[fd - FD_VCPU0],
-						 request, arg);
+		r = fd == FD_DEV  ? dev_ioctl(fake, request, arg)
+		    : fd == FD_VM ? vm_ioctl(fake, request, arg)
+		    : fd == FD_VFIO
+			    ? vfio_ioctl(fake, request, arg)
+			    : vcpu_ioctl(fake, &fake->vcpu[fd - FD_VCPU0],
+					 request, arg);
 	(void)pthread_mutex_unlock(&fake->lock);
 	return r;
 }

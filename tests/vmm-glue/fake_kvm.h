@@ -21,7 +21,9 @@
 #define FAKE_VCPUS   4
 #define FAKE_CPUID   128
 #define FAKE_RUN_LEN 12288
-#define FAKE_MSRS    300 /* more than KVM takes at once */
+#define FAKE_MSRS    300   /* more than KVM takes at once */
+#define FAKE_MTRR    0x200 /* these are in no list, as KVM's are not */
+#define FAKE_MTRRS   0x100
 
 struct fake_vcpu {
 	bool open, mapped;
@@ -29,7 +31,8 @@ struct fake_vcpu {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	struct kvm_mp_state mp_state;
-	uint64_t msr[FAKE_MSRS]; /* by index in the fake's list */
+	uint64_t msr[FAKE_MSRS];   /* by index in the fake's list */
+	uint64_t mtrr[FAKE_MTRRS]; /* by number less FAKE_MTRR */
 	struct kvm_cpuid_entry2 cpuid[FAKE_CPUID];
 	uint32_t n_cpuid;
 	/*
@@ -52,8 +55,9 @@ struct fake_kvm {
 	unsigned long fail_request;
 	unsigned int fail_request_after; /* let so many pass first */
 
-	int open_error;	  /* of /dev/kvm; negative errno */
-	long missing_cap; /* a capability that is not there; -1: none */
+	int open_error;	      /* of /dev/kvm; negative errno */
+	uint32_t refused_msr; /* neither read nor written; 0: none */
+	long missing_cap;     /* a capability that is not there; -1: none */
 	int api_version;
 	uint32_t n_supported; /* entries of supported CPUID */
 	struct kvm_cpuid_entry2 supported[FAKE_CPUID];

@@ -535,10 +535,66 @@ START_TEST(a_reset_puts_registers_back)
 }
 END_TEST
 
+static uint64_t mtrr(unsigned int vcpu, uint32_t index)
+{
+	return fake.vcpu[vcpu].mtrr[index - FAKE_MTRR];
+}
+
+/* The fake has 39 bits of physical address. */
+START_TEST(memory_types_are_as_firmware_leaves_them)
+{
+	setup();
+	ck_assert_int_eq(create(2, true), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(mtrr(i, 0x2ff), 0x806); /* on, write-back */
+		/* Uncached: 3 to 4 GiB; 256 to 512 GiB. */
+		ck_assert_uint_eq(mtrr(i, 0x200), 0xc0000000);
+		ck_assert_uint_eq(mtrr(i, 0x201), 0x7fc0000800);
+		ck_assert_uint_eq(mtrr(i, 0x202), 0x4000000000);
+		ck_assert_uint_eq(mtrr(i, 0x203), 0x4000000800);
+	}
+	memset(fake.vcpu[0].mtrr, 0xee, sizeof(fake.vcpu[0].mtrr));
+	ck_assert_int_eq(vcpus_reset(vcpus, &err), 0);
+	ck_assert_uint_eq(mtrr(0, 0x2ff), 0x806);
+	ck_assert_uint_eq(mtrr(0, 0x203), 0x4000000800);
+	ck_assert_uint_eq(mtrr(0, 0x20f), 0);
+	ck_assert_uint_eq(mtrr(0, 0x250), 0);
+	ck_assert_uint_eq(mtrr(0, 0x26f), 0);
+	teardown();
+}
+END_TEST
+
+/* KVM refuses one: no range is valid that is not whole. */
+static const struct {
+	uint32_t refused;
+	uint64_t def, mask0, mask1;
+} refused_mtrrs[] = {
+	{ 0x2ff, 0, 0, 0 },
+	{ 0x200, 0x806, 0, 0x4000000800 },
+	{ 0x201, 0x806, 0, 0x4000000800 },
+	{ 0x202, 0x806, 0x7fc0000800, 0 },
+};
+
+START_TEST(memory_types_that_kvm_refuses_are_done_without)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused_mtrrs); i++) {
+		setup();
+		fake.refused_msr = refused_mtrrs[i].refused;
+		ck_assert_int_eq(create(1, true), 0);
+		ck_assert_uint_eq(mtrr(0, 0x2ff), refused_mtrrs[i].def);
+		ck_assert_uint_eq(mtrr(0, 0x201), refused_mtrrs[i].mask0);
+		ck_assert_uint_eq(mtrr(0, 0x203), refused_mtrrs[i].mask1);
+		teardown();
+	}
+}
+END_TEST
+
 CHECK_MAIN("vcpu", cpuid_tells_one_socket_of_single_threaded_cores,
 	   cpuid_promises_no_leaf_and_no_timer_that_is_not_there,
 	   creation_leaves_nothing_whichever_call_fails,
 	   too_many_vcpus_are_refused, accesses_reach_the_buses,
 	   a_vcpu_that_ends_says_what_and_where, the_first_death_counts,
 	   they_stop_and_start_as_often_as_wanted, destroying_needs_no_stop,
-	   a_reset_puts_registers_back)
+	   a_reset_puts_registers_back,
+	   memory_types_are_as_firmware_leaves_them,
+	   memory_types_that_kvm_refuses_are_done_without)
