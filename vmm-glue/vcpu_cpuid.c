@@ -4,6 +4,10 @@
  * leaves that describe one processor's place among the others written anew.
  * One socket, one thread a core.
  *
+ * Intel tells that by leaves 4, 0xb and 0x1f, AMD and Hygon by 0xb, and by
+ * extended leaves whose fields are reserved on Intel: those stay as they are
+ * there.
+ *
  * Source: Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E; Linux
  * Documentation/virt/kvm/api.rst 4.46 and virt/kvm/x86/errata.rst.
  */
@@ -35,6 +39,21 @@ static unsigned int id_bits(unsigned int n)
 	while ((1u << bits) < n)
 		bits++;
 	return bits;
+}
+
+/* Leaf 0: EBX, EDX and ECX spell the vendor. */
+static bool is_amd(const struct kvm_cpuid2 *cpuid)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+		const uint32_t vendor[] = { entry->ebx, entry->edx,
+					    entry->ecx };
+
+		if (entry->function == 0)
+			return !memcmp(vendor, "AuthenticAMD", 12) ||
+			       !memcmp(vendor, "HygonGenuine", 12);
+	}
+	return false;
 }
 
 static bool has_leaf(const struct kvm_cpuid2 *cpuid, uint32_t leaf)
@@ -80,16 +99,10 @@ static void cache(struct kvm_cpuid_entry2 *entry, unsigned int n, bool intel)
 		entry->eax |= (cores > 63 ? 63 : cores) << 26;
 }
 
-static void patch(struct kvm_cpuid_entry2 *entry, unsigned int apic_id,
-		  unsigned int n, bool tsc_deadline)
+static void patch_amd(struct kvm_cpuid_entry2 *entry, unsigned int apic_id,
+		      unsigned int n)
 {
 	switch (entry->function) {
-	case 1:
-		features(entry, apic_id, n, tsc_deadline);
-		break;
-	case 4:
-		cache(entry, n, true);
-		break;
 	case 0x80000001:
 		if (n > 1)
 			entry->ecx |= ECX80000001_CMP_LEGACY;
@@ -143,6 +156,8 @@ int vcpu_cpuid_build(const struct kvm_cpuid2 *supported, unsigned int apic_id,
 		     unsigned int n, bool tsc_deadline,
 		     struct kvm_cpuid2 **ret_cpuid)
 {
+	struct kvm_cpuid_entry2 *patched;
+	bool amd = is_amd(supported);
 	struct kvm_cpuid2 *cpuid;
 
 	cpuid = calloc(1, sizeof(*cpuid) + (supported->nent + ADDED_MAX) *
@@ -155,8 +170,14 @@ int vcpu_cpuid_build(const struct kvm_cpuid2 *supported, unsigned int apic_id,
 		if (entry->function == LEAF_TOPOLOGY ||
 		    entry->function == LEAF_TOPOLOGY_V2)
 			continue;
-		cpuid->entries[cpuid->nent] = *entry;
-		patch(&cpuid->entries[cpuid->nent++], apic_id, n, tsc_deadline);
+		patched = &cpuid->entries[cpuid->nent++];
+		*patched = *entry;
+		if (entry->function == 1)
+			features(patched, apic_id, n, tsc_deadline);
+		else if (amd)
+			patch_amd(patched, apic_id, n);
+		else if (entry->function == 4)
+			cache(patched, n, true);
 	}
 	if (has_leaf(cpuid, LEAF_TOPOLOGY))
 		add_topology(cpuid, LEAF_TOPOLOGY, apic_id, n);

@@ -13,7 +13,8 @@
 
 /* ---- CPUID ---- */
 
-static struct kvm_cpuid2 *supported_leaves(void)
+/* Leaves of both vendors at once; @vendor: the twelve letters of leaf 0. */
+static struct kvm_cpuid2 *supported_leaves(const char *vendor)
 {
 	static const struct kvm_cpuid_entry2 leaves[] = {
 		{ .function = 0, .eax = 0x1f },
@@ -37,6 +38,9 @@ static struct kvm_cpuid2 *supported_leaves(void)
 	ck_assert_ptr_nonnull(cpuid);
 	cpuid->nent = ARRAY_SIZE(leaves);
 	memcpy(cpuid->entries, leaves, sizeof(leaves));
+	memcpy(&cpuid->entries[0].ebx, vendor, 4);
+	memcpy(&cpuid->entries[0].edx, vendor + 4, 4);
+	memcpy(&cpuid->entries[0].ecx, vendor + 8, 4);
 	return cpuid;
 }
 
@@ -62,56 +66,98 @@ static const struct {
 	{ 3, 4, 2 }, { 63, 64, 6 }, { 64, 65, 7 }, { 254, 255, 8 },
 };
 
-START_TEST(cpuid_tells_one_socket_of_single_threaded_cores)
+/* Both vendors: leaves 1, 0xb and 0x1f. */
+static void check_common(const struct kvm_cpuid2 *cpuid, size_t i)
+{
+	unsigned int id = topology_cases[i].id, n = topology_cases[i].n;
+
+	ck_assert_uint_eq(leaf(cpuid, 1, 0)->ebx, id << 24 | n << 16 | 0x0800);
+	/* Hypervisor, TSC deadline, and what was there. */
+	ck_assert_uint_eq(leaf(cpuid, 1, 0)->ecx, 0x81000001);
+	ck_assert_uint_eq(leaf(cpuid, 1, 0)->edx, n > 1 ? 1u << 28 : 0);
+	for (uint32_t fn = 0xb; fn <= 0x1f; fn += 0x14) {
+		ck_assert_uint_eq(leaf(cpuid, fn, 0)->eax, 0);
+		ck_assert_uint_eq(leaf(cpuid, fn, 0)->ebx, 1);
+		ck_assert_uint_eq(leaf(cpuid, fn, 0)->ecx, 0x100);
+		ck_assert_uint_eq(leaf(cpuid, fn, 1)->eax,
+				  topology_cases[i].bits);
+		ck_assert_uint_eq(leaf(cpuid, fn, 1)->ebx, n);
+		ck_assert_uint_eq(leaf(cpuid, fn, 1)->ecx, 0x201);
+		ck_assert_uint_eq(leaf(cpuid, fn, 2)->ecx, 2);
+		for (uint32_t j = 0; j < 3; j++)
+			ck_assert_uint_eq(leaf(cpuid, fn, j)->edx, id);
+	}
+	ck_assert_uint_eq(leaf(cpuid, 0x40000000, 0)->ebx, 0x4b4d564b);
+	ck_assert_uint_eq(leaf(cpuid, 0x80000008, 0)->eax, 0x3030);
+}
+
+static void check_same(const struct kvm_cpuid2 *cpuid,
+		       const struct kvm_cpuid2 *from, uint32_t function,
+		       uint32_t index)
+{
+	ck_assert_mem_eq(leaf(cpuid, function, index),
+			 leaf(from, function, index),
+			 sizeof(struct kvm_cpuid_entry2));
+}
+
+START_TEST(cpuid_tells_one_socket_of_single_threaded_cores_on_intel)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(topology_cases); i++) {
-		unsigned int id = topology_cases[i].id;
+		struct kvm_cpuid2 *from = supported_leaves("GenuineIntel");
 		unsigned int n = topology_cases[i].n;
-		unsigned int bits = topology_cases[i].bits;
-		struct kvm_cpuid2 *from = supported_leaves(), *cpuid;
+		struct kvm_cpuid2 *cpuid;
 
-		ck_assert_int_eq(vcpu_cpuid_build(from, id, n, true, &cpuid),
+		ck_assert_int_eq(vcpu_cpuid_build(from, topology_cases[i].id, n,
+						  true, &cpuid),
 				 0);
-		ck_assert_uint_eq(leaf(cpuid, 1, 0)->ebx,
-				  id << 24 | n << 16 | 0x0800);
-		/* Hypervisor, TSC deadline, and what was there. */
-		ck_assert_uint_eq(leaf(cpuid, 1, 0)->ecx, 0x81000001);
-		ck_assert_uint_eq(leaf(cpuid, 1, 0)->edx, n > 1 ? 1u << 28 : 0);
+		check_common(cpuid, i);
 		ck_assert_uint_eq(leaf(cpuid, 4, 0)->eax >> 14 & 0xfff, 0);
 		ck_assert_uint_eq(leaf(cpuid, 4, 3)->eax >> 14 & 0xfff, n - 1);
 		ck_assert_uint_ge((leaf(cpuid, 4, 0)->eax >> 26) + 1,
 				  n < 64 ? n : 64);
 		ck_assert_uint_eq(leaf(cpuid, 4, 4)->eax, 0);
-		for (uint32_t fn = 0xb; fn <= 0x1f; fn += 0x14) {
-			ck_assert_uint_eq(leaf(cpuid, fn, 0)->eax, 0);
-			ck_assert_uint_eq(leaf(cpuid, fn, 0)->ebx, 1);
-			ck_assert_uint_eq(leaf(cpuid, fn, 0)->ecx, 0x100);
-			ck_assert_uint_eq(leaf(cpuid, fn, 1)->eax, bits);
-			ck_assert_uint_eq(leaf(cpuid, fn, 1)->ebx, n);
-			ck_assert_uint_eq(leaf(cpuid, fn, 1)->ecx, 0x201);
-			ck_assert_uint_eq(leaf(cpuid, fn, 2)->ecx, 2);
-			for (uint32_t j = 0; j < 3; j++)
-				ck_assert_uint_eq(leaf(cpuid, fn, j)->edx, id);
-		}
-		ck_assert_uint_eq(leaf(cpuid, 0x80000008, 0)->ecx,
-				  (n - 1) | bits << 12);
-		ck_assert_uint_eq(leaf(cpuid, 0x80000008, 0)->eax, 0x3030);
-		ck_assert_uint_eq(leaf(cpuid, 0x80000001, 0)->ecx,
-				  n > 1 ? 2 : 0);
-		ck_assert_uint_eq(leaf(cpuid, 0x8000001d, 3)->eax >> 14 & 0xfff,
-				  n - 1);
-		ck_assert_uint_eq(leaf(cpuid, 0x8000001e, 0)->eax, id);
-		ck_assert_uint_eq(leaf(cpuid, 0x8000001e, 0)->ecx, 0);
-		ck_assert_uint_eq(leaf(cpuid, 0x40000000, 0)->ebx, 0x4b4d564b);
+		/* Reserved, or another meaning: as KVM has them. */
+		check_same(cpuid, from, 0x80000001, 0);
+		check_same(cpuid, from, 0x80000008, 0);
+		check_same(cpuid, from, 0x8000001d, 3);
+		check_same(cpuid, from, 0x8000001e, 0);
 		free(cpuid);
 		free(from);
 	}
 }
 END_TEST
 
+static void check_amd(const char *vendor, size_t i)
+{
+	struct kvm_cpuid2 *from = supported_leaves(vendor), *cpuid;
+	unsigned int id = topology_cases[i].id, n = topology_cases[i].n;
+
+	ck_assert_int_eq(vcpu_cpuid_build(from, id, n, true, &cpuid), 0);
+	check_common(cpuid, i);
+	ck_assert_uint_eq(leaf(cpuid, 0x80000008, 0)->ecx,
+			  (n - 1) | topology_cases[i].bits << 12);
+	ck_assert_uint_eq(leaf(cpuid, 0x80000001, 0)->ecx, n > 1 ? 2 : 0);
+	ck_assert_uint_eq(leaf(cpuid, 0x8000001d, 3)->eax >> 14 & 0xfff, n - 1);
+	ck_assert_uint_eq(leaf(cpuid, 0x8000001e, 0)->eax, id);
+	ck_assert_uint_eq(leaf(cpuid, 0x8000001e, 0)->ecx, 0);
+	check_same(cpuid, from, 4, 0);
+	check_same(cpuid, from, 4, 3);
+	free(cpuid);
+	free(from);
+}
+
+START_TEST(cpuid_tells_one_socket_of_single_threaded_cores_on_amd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(topology_cases); i++) {
+		check_amd("AuthenticAMD", i);
+		check_amd("HygonGenuine", i);
+	}
+}
+END_TEST
+
 START_TEST(cpuid_promises_no_leaf_and_no_timer_that_is_not_there)
 {
-	struct kvm_cpuid2 *from = supported_leaves(), *cpuid;
+	struct kvm_cpuid2 *from = supported_leaves("GenuineIntel"), *cpuid;
 
 	from->entries[0].eax = 0xa;
 	ck_assert_int_eq(vcpu_cpuid_build(from, 0, 2, false, &cpuid), 0);
@@ -589,7 +635,8 @@ START_TEST(memory_types_that_kvm_refuses_are_done_without)
 }
 END_TEST
 
-CHECK_MAIN("vcpu", cpuid_tells_one_socket_of_single_threaded_cores,
+CHECK_MAIN("vcpu", cpuid_tells_one_socket_of_single_threaded_cores_on_intel,
+	   cpuid_tells_one_socket_of_single_threaded_cores_on_amd,
 	   cpuid_promises_no_leaf_and_no_timer_that_is_not_there,
 	   creation_leaves_nothing_whichever_call_fails,
 	   too_many_vcpus_are_refused, accesses_reach_the_buses,
