@@ -470,19 +470,21 @@ static unsigned int bar_holes(const struct bar *bar, struct hole ret_holes[2])
 	struct hole swap;
 	unsigned int n = 0;
 
-	if (!irq->msix_cap)
+	if (!irq->n_table)
 		return 0;
 	if (irq->table_bar == bar->index)
 		ret_holes[n++] = (struct hole) {
 			align_down(irq->table_offset, page),
-			align_up(irq->table_offset + (uint64_t)irq->n_msix *
+			align_up(irq->table_offset + (uint64_t)irq->n_table *
 							     PCI_MSIX_ENTRY_SIZE,
 				 page),
 		};
 	if (irq->pba_bar == bar->index)
 		ret_holes[n++] = (struct hole) {
 			align_down(irq->pba_offset, page),
-			align_up(irq->pba_offset + msix_pba_len(bar->dev), page),
+			align_up(irq->pba_offset +
+					 align_up(irq->n_table, 64) / 8,
+				 page),
 		};
 	if (n == 2 && ret_holes[1].first < ret_holes[0].first) {
 		swap = ret_holes[0];

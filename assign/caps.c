@@ -103,28 +103,6 @@ static int constant_show(struct moat_device *dev, const struct cap *cap)
 	return row.len ? config_add(&dev->cfg, &row) : 0;
 }
 
-/* Length byte, then whatever the vendor's driver agreed on with it. */
-static int vendor_show(struct moat_device *dev, const struct cap *cap)
-{
-	const struct config_row len = {
-		.first = cap->at + PCI_CAP_FLAGS,
-		.len = 1,
-		.device = 0xff,
-	};
-	const struct config_row body = {
-		.first = cap->at + PCI_CAP_FLAGS + 1,
-		.len = cap->len - PCI_CAP_FLAGS - 1,
-		.device = CONFIG_ALL,
-		.writable = CONFIG_ALL,
-	};
-	int r;
-
-	r = config_add(&dev->cfg, &len);
-	if (r < 0 || !body.len)
-		return r;
-	return config_add(&dev->cfg, &body);
-}
-
 static unsigned int vendor_measure(const uint8_t *raw, uint16_t at)
 {
 	return raw[at + PCI_CAP_FLAGS];
@@ -200,7 +178,11 @@ static const struct cap_rule std_rules[] = {
 	{ PCI_CAP_ID_MSI, "MSI", msi_show, 0, msi_measure },
 	{ PCI_CAP_ID_MSIX, "MSI-X", msix_show, PCI_CAP_MSIX_SIZEOF, NULL },
 	{ PCI_CAP_ID_EXP, "PCI Express", pcie_show, 0, pcie_measure },
-	{ PCI_CAP_ID_VNDR, "vendor-specific", vendor_show, 0, vendor_measure },
+	/*
+	 * Writes there reach firmware, flash or the link on some devices, and
+	 * would outlive the guest.
+	 */
+	{ PCI_CAP_ID_VNDR, "vendor-specific", constant_show, 0, vendor_measure },
 	{ PCI_CAP_ID_AF, "advanced features", af_show, PCI_CAP_AF_SIZEOF, NULL },
 	/* Says which BAR offset EHCI's debug port has. */
 	{ PCI_CAP_ID_DBG, "debug port", constant_show, 4, NULL },

@@ -37,28 +37,6 @@ static int ext_constant_show(struct moat_device *dev, const struct cap *cap)
 	return row.len ? config_add(&dev->cfg, &row) : 0;
 }
 
-/* Header with the length, then what the vendor's driver knows. */
-static int ext_vendor_show(struct moat_device *dev, const struct cap *cap)
-{
-	const struct config_row header = {
-		.first = cap->at + EXT_HEADER_LEN,
-		.len = 4,
-		.device = CONFIG_ALL,
-	};
-	const struct config_row body = {
-		.first = cap->at + EXT_HEADER_LEN + 4,
-		.len = cap->len - EXT_HEADER_LEN - 4,
-		.device = CONFIG_ALL,
-		.writable = CONFIG_ALL,
-	};
-	int r;
-
-	r = config_add(&dev->cfg, &header);
-	if (r < 0 || !body.len)
-		return r;
-	return config_add(&dev->cfg, &body);
-}
-
 #define AER_LEN 0x2c /* without a root port's registers and TLP prefixes */
 
 /* What is not listed is hidden. @measure is not used: it takes a read. */
@@ -68,7 +46,7 @@ static const struct cap_rule ext_rules[] = {
 	{ PCI_EXT_CAP_ID_DSN, "serial number", ext_constant_show,
 	  PCI_EXT_CAP_DSN_SIZEOF, NULL },
 	/* Their length is in the second dword; see ext_measure(). */
-	{ PCI_EXT_CAP_ID_VNDR, "vendor-specific", ext_vendor_show, 8, NULL },
+	{ PCI_EXT_CAP_ID_VNDR, "vendor-specific", ext_constant_show, 8, NULL },
 	{ PCI_EXT_CAP_ID_DVSEC, "designated vendor", ext_constant_show, 8,
 	  NULL },
 	/* The device would ask the IOMMU itself, and answer from a cache. */

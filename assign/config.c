@@ -262,11 +262,45 @@ void config_decode_changed(struct moat_device *dev)
 	bars_map_wanted(dev);
 }
 
+/*
+ * A driver may reset its device through a BAR, and the device then has lost
+ * COMMAND and its BARs with nobody having written them. Return: what is
+ * missing of what was last written.
+ */
+static uint16_t command_lost(struct moat_device *dev)
+{
+	uint32_t live;
+	uint16_t lost;
+
+	if (!dev->host_command ||
+	    host_config_read(dev, PCI_COMMAND, 2, &live) < 0 || live == 0xffff)
+		return 0;
+	lost = (uint16_t)(dev->host_command & ~live);
+	dev->host_command = (uint16_t)(dev->host_command & live);
+	return lost;
+}
+
+/* The guest sees it, as on bare metal, and loses the BARs meanwhile. */
+static void command_refresh(struct moat_device *dev, uint16_t first)
+{
+	uint16_t lost = command_lost(dev);
+
+	if (!lost)
+		return;
+	config_set(&dev->cfg, first, 2,
+		   config_get(&dev->cfg, first, 2) & (uint16_t)~lost);
+	bars_unmap_stale(dev);
+}
+
+/*
+ * The same value again is no change for the guest, but one for a device that
+ * has lost it: writing COMMAND has VFIO restore the BARs, too.
+ */
 static void command_written(struct moat_device *dev, uint16_t first,
 			    uint32_t old, uint32_t now)
 {
 	(void)first;
-	if (old == now)
+	if (old == now && !command_lost(dev))
 		return;
 	config_decode_changed(dev);
 	if ((old ^ now) & PCI_COMMAND_INTX_DISABLE)
@@ -294,6 +328,7 @@ static const struct config_row header_rows[] = {
 		.len = 2,
 		.writable = PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
 			    PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE,
+		.refresh = command_refresh,
 		.written = command_written,
 	},
 	{

@@ -72,7 +72,8 @@ struct irqs {
 
 	/* MSI-X: 0 when there is none. */
 	uint16_t msix_cap;
-	unsigned int n_msix; /* entries of the table */
+	unsigned int n_msix;  /* vectors that the guest may use */
+	unsigned int n_table; /* entries the hardware's table has; 0: none */
 	unsigned int table_bar, pba_bar;
 	uint32_t table_offset, pba_offset;
 	uint8_t *table; /* the guest's; 16 bytes an entry */

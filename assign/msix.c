@@ -35,14 +35,16 @@ int msix_probe(struct moat_device *dev, uint16_t cap, struct moat_err *err)
 	if (r < 0)
 		return moat_fail(err, r, "%s: cannot ask for MSI-X: %s",
 				 dev->name, strerror(-r));
-	if (info.count == 0)
-		return 0;
 	n = (get_le16(raw + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_QSIZE) + 1u;
-	irq->n_msix = n < info.count ? n : info.count;
+	irq->n_table = n;
 	irq->table_bar = table & PCI_MSIX_TABLE_BIR;
 	irq->table_offset = table & PCI_MSIX_TABLE_OFFSET;
 	irq->pba_bar = pba & PCI_MSIX_PBA_BIR;
 	irq->pba_offset = pba & PCI_MSIX_PBA_OFFSET;
+	/* Hidden then, but the table is there, and never the guest's. */
+	if (info.count == 0)
+		return 0;
+	irq->n_msix = n < info.count ? n : info.count;
 	irq->table = calloc(irq->n_msix, ENTRY);
 	if (!irq->table)
 		return moat_fail(err, -ENOMEM, "%s: out of memory", dev->name);

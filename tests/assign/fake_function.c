@@ -415,7 +415,8 @@ static void vmm_unmap_memory(void *opaque, unsigned int handle)
 	struct fake_vmm *vmm = opaque;
 
 	ck_assert(vmm->map[handle].used);
-	ck_assert(fake_get(vmm->fn, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY);
+	ck_assert(vmm->fn->backdoor ||
+		  fake_get(vmm->fn, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY);
 	vmm->map[handle].used = false;
 }
 
@@ -656,9 +657,27 @@ static int claim_read(const struct moat_host *host, struct moat_bdf bdf,
 	memset(ret_fn, 0, sizeof(*ret_fn));
 	ret_fn->bdf = bdf;
 	(void)strcpy(ret_fn->driver, "vfio-pci");
+	return 0;
+}
+
+static int claim_group(const struct moat_host *host, struct moat_bdf bdf,
+		       bool *ret_noiommu)
+{
+	ck_assert_ptr_nonnull(host);
+	*ret_noiommu = false;
+	return bdf.bus;
+}
+
+/* The other function: first on its driver, then on none, then on VFIO. */
+static int claim_driver(const struct moat_host *host, struct moat_bdf bdf,
+			char ret_driver[MOAT_DRIVER_MAX])
+{
+	ck_assert_ptr_nonnull(host);
+	(void)strcpy(ret_driver, "vfio-pci");
 	if (bdf.fn != 0 && current->foreign_reads > 0) {
 		current->foreign_reads--;
-		(void)strcpy(ret_fn->driver, "foreign");
+		(void)strcpy(ret_driver,
+			     current->foreign_reads > 1 ? "foreign" : "");
 	}
 	return 0;
 }
@@ -715,8 +734,10 @@ static int claim_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 
 	(void)ioas;
 	(void)bdf;
-	if (r == 0 && current->attach_calls++ == 0)
-		r = current->attach_first;
+	if (r == 0 && current->attach_calls++ < current->attach_refusals)
+		r = -EINVAL;
+	if (r == 0)
+		ck_assert_uint_eq(current->foreign_reads, 0);
 	if (r < 0)
 		return moat_fail(err, r, "attaching failed");
 	*ret_device_fd = eventfd(0, EFD_CLOEXEC);
@@ -751,6 +772,8 @@ const struct device_claim_ops fake_claim_ops = {
 	.verdict = claim_verdict,
 	.bind = claim_bind,
 	.release = claim_release,
+	.group = claim_group,
+	.driver = claim_driver,
 	.attach = claim_attach,
 	.detach = claim_detach,
 	.host_open = claim_host_open,

@@ -76,6 +76,7 @@ struct fake_function {
 	struct fake_write log[FAKE_LOG]; /* of region_write() */
 	unsigned int n_log;
 	bool mastered; /* has bus mastering ever been on? */
+	bool backdoor; /* it may stop decoding with nobody having asked */
 	bool dead;     /* config space reads all ones after a reset */
 
 	struct host_irq irq[HOST_IRQS];
@@ -168,8 +169,8 @@ struct fixture {
 	bool is_bound; /* to VFIO already */
 	int verdict;
 	unsigned int attach_calls;
-	int attach_first;	    /* what the first attach returns */
-	unsigned int foreign_reads; /* reads before the other is claimed */
+	unsigned int attach_refusals; /* this many first attaches: -EINVAL */
+	unsigned int foreign_reads;   /* reads before the other is claimed */
 };
 
 extern const struct device_claim_ops fake_claim_ops;

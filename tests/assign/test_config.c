@@ -242,6 +242,35 @@ START_TEST(command_write_fails)
 }
 END_TEST
 
+/*
+ * The guest's driver resets the device through a BAR: COMMAND is gone. A read
+ * says so, and a write, of whatever value, brings it back.
+ */
+START_TEST(backdoor_reset_is_seen)
+{
+	const uint16_t on = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+
+	fixture_init(&fx);
+	fixture_start(&fx);
+	wr(PCI_BASE_ADDRESS_0, 4, 0xc0000000);
+	wr(PCI_COMMAND, 2, on);
+	ck_assert_ptr_nonnull(fake_vmm_direct(&fx.vmm, 0xc0000000));
+
+	fx.fn.backdoor = true;
+	fake_put(&fx.fn, PCI_COMMAND, 2, 0);
+	wr(PCI_COMMAND, 2, on);
+	ck_assert_uint_eq(host_command(), on);
+
+	fake_put(&fx.fn, PCI_COMMAND, 2, 0);
+	ck_assert_uint_eq(rd(PCI_COMMAND, 2), 0);
+	ck_assert_ptr_null(fake_vmm_direct(&fx.vmm, 0xc0000000));
+	wr(PCI_COMMAND, 2, on);
+	ck_assert_uint_eq(host_command(), on);
+	ck_assert_ptr_nonnull(fake_vmm_direct(&fx.vmm, 0xc0000000));
+	fixture_fini(&fx);
+}
+END_TEST
+
 START_TEST(device_without_ports_has_no_io_enable)
 {
 	fixture_init(&fx);
@@ -278,4 +307,5 @@ CHECK_MAIN("config", header_by_register, widths_agree,
 	   bad_accesses_read_as_ones, command_reaches_device,
 	   master_waits_for_arm_without_request, power_state_is_virtual,
 	   status_interrupt_is_live, command_write_fails,
-	   device_without_ports_has_no_io_enable, conventional_plug)
+	   backdoor_reset_is_seen, device_without_ports_has_no_io_enable,
+	   conventional_plug)
