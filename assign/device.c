@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
@@ -28,11 +27,18 @@
 #include "assign/bytes.h"
 #include "assign/caps.h"
 #include "assign/device_internal.h"
-#include "common/util.h"
+#include "assign/host_pci_internal.h"
+#include "common/clock.h"
+#include "common/vfio_driver.h"
 
-/* How long another thread may take to claim a device of the same group. */
-#define GROUP_WAIT_MS 3000
-#define GROUP_POLL_MS 5
+/*
+ * How long another thread may take to claim a device of the same group: a
+ * driver may be slow to let go, and a module to load. Then how long VFIO may
+ * take to notice.
+ */
+#define GROUP_WAIT_MS	45000
+#define GROUP_SETTLE_MS 500
+#define GROUP_POLL_MS	10
 
 static void warn_line(struct moat_device *dev, const char *name,
 		      const char *text)
@@ -78,45 +84,72 @@ bool device_is_awake(const struct moat_device *dev)
 
 /* ---- claiming ---- */
 
-static bool is_claimed(const struct moat_host_pci *fn)
-{
-	return fn->driver[0] == '\0' || strstr(fn->driver, "vfio") != NULL;
-}
+/* How far the guest's other devices in a device's group are. */
+enum company {
+	COMPANY_NONE,
+	COMPANY_AWAITED, /* some are not on a VFIO driver yet */
+	COMPANY_THERE,
+};
 
 /*
- * Has every device of this guest been taken from its driver? Only those of
- * the same group matter, but the others will be, too.
+ * Only VFIO's own driver will do: the link to the old one goes as its removal
+ * begins, and the group counts as the host's until that has ended.
  */
-static bool guest_is_claimed(const struct device_claim_ops *ops,
-			     const struct moat_device_params *params)
+static enum company company_now(const struct device_claim_ops *ops,
+				const struct moat_device_params *params)
 {
-	struct moat_host_pci fn;
-	size_t i;
+	const struct moat_host *host = host_or_this(params->host);
+	struct moat_bdf bdf = params->spec->host;
+	enum company company = COMPANY_NONE;
+	char driver[MOAT_DRIVER_MAX];
+	bool noiommu;
+	int group;
 
-	for (i = 0; i < params->n_same_guest; i++)
-		if (ops->read(params->host, params->same_guest[i], &fn, NULL) ==
-			    0 &&
-		    !is_claimed(&fn))
-			return false;
-	return true;
+	group = ops->group(host, bdf, &noiommu);
+	for (size_t i = 0; i < params->n_same_guest; i++) {
+		struct moat_bdf other = params->same_guest[i];
+
+		if (moat_bdf_equal(other, bdf) ||
+		    ops->group(host, other, &noiommu) != group)
+			continue;
+		company = COMPANY_THERE;
+		if (ops->driver(host, other, driver) == 0 &&
+		    !moat_is_vfio_driver(driver))
+			return COMPANY_AWAITED;
+	}
+	return company;
 }
 
 /*
  * VFIO opens no device of a group before all of the group is claimed, and
  * each device of the guest has a thread of its own: let the others get that
- * far. Return: was there anything to wait for?
+ * far. They may have got there since the attempt that failed, and a driver
+ * shows in sysfs a little before VFIO counts on it: try again in any case.
  */
-static bool guest_wait(const struct device_claim_ops *ops,
-		       const struct moat_device_params *params)
+static int attach_with_group(struct moat_device *dev,
+			     const struct moat_device_params *params,
+			     int *ret_fd, struct moat_err *err)
 {
-	const struct timespec pause = { .tv_nsec = GROUP_POLL_MS * 1000000L };
-	unsigned int waited_ms = 0;
+	const struct device_claim_ops *ops = dev->claim_ops;
+	uint64_t until_ns;
+	bool there = false;
+	int r;
 
-	while (!guest_is_claimed(ops, params) && waited_ms < GROUP_WAIT_MS) {
-		(void)nanosleep(&pause, NULL);
-		waited_ms += GROUP_POLL_MS;
+	r = ops->attach(dev->ioas, dev->bdf, ret_fd, err);
+	if (r != -EINVAL || company_now(ops, params) == COMPANY_NONE)
+		return r;
+	until_ns = moat_now_ns() + GROUP_WAIT_MS * NS_PER_MS;
+	while (r == -EINVAL && moat_now_ns() < until_ns) {
+		if (!there && company_now(ops, params) != COMPANY_AWAITED) {
+			there = true;
+			until_ns = moat_now_ns() + GROUP_SETTLE_MS * NS_PER_MS;
+		}
+		if (there)
+			r = ops->attach(dev->ioas, dev->bdf, ret_fd, err);
+		if (r == -EINVAL)
+			moat_sleep_ms(GROUP_POLL_MS);
 	}
-	return waited_ms > 0;
+	return r;
 }
 
 static void device_release(struct moat_device *dev)
@@ -196,9 +229,7 @@ static int device_attach(struct moat_device *dev,
 	const struct device_claim_ops *ops = dev->claim_ops;
 	int fd, r;
 
-	r = ops->attach(dev->ioas, dev->bdf, &fd, err);
-	if (r == -EINVAL && guest_wait(ops, params))
-		r = ops->attach(dev->ioas, dev->bdf, &fd, err);
+	r = attach_with_group(dev, params, &fd, err);
 	if (r < 0)
 		return r;
 	dev->attached = true;
@@ -535,6 +566,8 @@ static const struct device_claim_ops host_claim_ops = {
 	.verdict = moat_host_pci_verdict,
 	.bind = moat_host_pci_bind,
 	.release = moat_host_pci_release,
+	.group = host_pci_group_number,
+	.driver = host_pci_driver,
 	.attach = moat_ioas_attach,
 	.detach = moat_ioas_detach,
 	.host_open = host_vfio_open,

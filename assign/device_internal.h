@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <moat/device.h>
+#include <moat/host_pci.h>
 #include <moat/log.h>
 
 #include "assign/bar.h"
@@ -51,7 +52,6 @@ struct moat_device {
 };
 
 /* What moat_device_open() needs of the host besides VFIO; tests fake it. */
-struct moat_host_pci;
 struct device_claim_ops {
 	int (*read)(const struct moat_host *host, struct moat_bdf bdf,
 		    struct moat_host_pci *ret_fn, struct moat_err *err);
@@ -63,6 +63,11 @@ struct device_claim_ops {
 		    bool force, bool *ret_bound, struct moat_err *err);
 	int (*release)(const struct moat_host *host, struct moat_bdf bdf,
 		       struct moat_err *err);
+	/* Cheap enough to be asked again and again; @host is not NULL. */
+	int (*group)(const struct moat_host *host, struct moat_bdf bdf,
+		     bool *ret_noiommu);
+	int (*driver)(const struct moat_host *host, struct moat_bdf bdf,
+		      char ret_driver[MOAT_DRIVER_MAX]);
 	int (*attach)(struct moat_ioas *ioas, struct moat_bdf bdf,
 		      int *ret_device_fd, struct moat_err *err);
 	void (*detach)(struct moat_ioas *ioas, struct moat_bdf bdf);

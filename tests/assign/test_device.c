@@ -151,27 +151,61 @@ START_TEST(only_what_was_taken_is_given_back)
 }
 END_TEST
 
-/* Another thread is still claiming a device of the same group. */
+/* Another thread claims a device of the same group, or has just done so. */
+static const struct {
+	unsigned int other_bus; /* the group is the bus here */
+	unsigned int refusals;	/* by VFIO, before the group is whole */
+	unsigned int foreign_reads;
+	int want;
+	unsigned int attach_calls;
+} group_cases[] = {
+	{ 4, 0, 0, 0, 1 },	 { 4, 1, 4, 0, 2 }, /* half way */
+	{ 4, 1, 0, 0, 2 },	 /* between the attempt and the first look */
+	{ 4, 3, 2, 0, 4 },	 /* VFIO notices late */
+	{ 5, 1, 4, -EINVAL, 1 }, /* not of this group: nothing to wait for */
+};
+
+/* The device, and function 1 beside it on @bus. */
+static void fixture_init_pair(struct moat_bdf pair[2], unsigned int bus)
+{
+	fixture_init(&fx);
+	pair[0] = fx.spec.host;
+	pair[1] = fx.spec.host;
+	pair[1].bus = (uint8_t)bus;
+	pair[1].fn = 1;
+	fx.params.same_guest = pair;
+	fx.params.n_same_guest = 2;
+}
+
 START_TEST(waits_for_the_group)
 {
-	struct moat_bdf both[2];
+	struct moat_bdf pair[2];
 
-	fixture_init(&fx);
-	both[0] = fx.spec.host;
-	both[1] = fx.spec.host;
-	both[1].fn = 1;
-	fx.params.same_guest = both;
-	fx.params.n_same_guest = 2;
-	fx.attach_first = -EINVAL;
-	fx.foreign_reads = 3;
-	ck_assert_int_eq(fixture_open(&fx), 0);
-	ck_assert_uint_eq(fx.attach_calls, 2);
-	ck_assert_uint_eq(fx.foreign_reads, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(group_cases); i++) {
+		fixture_init_pair(pair, group_cases[i].other_bus);
+		fx.attach_refusals = group_cases[i].refusals;
+		fx.foreign_reads = group_cases[i].foreign_reads;
+		ck_assert_int_eq(fixture_open(&fx), group_cases[i].want);
+		ck_assert_uint_eq(fx.attach_calls, group_cases[i].attach_calls);
+		fixture_fini(&fx);
+	}
+}
+END_TEST
+
+START_TEST(group_that_stays_refused)
+{
+	struct moat_bdf pair[2];
+
+	fixture_init_pair(pair, 4);
+	fx.attach_refusals = UINT32_MAX;
+	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+	ck_assert_str_eq(fx.err.msg, "attaching failed");
+	ck_assert_uint_gt(fx.attach_calls, 1);
 	fixture_fini(&fx);
 
-	/* Nothing to wait for: the error stands. */
+	/* Alone, nothing can change it. */
 	fixture_init(&fx);
-	fx.attach_first = -EINVAL;
+	fx.attach_refusals = 1;
 	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
 	ck_assert_uint_eq(fx.attach_calls, 1);
 	fixture_fini(&fx);
@@ -321,6 +355,6 @@ END_TEST
 CHECK_MAIN("device", open_under_sweep, plug_under_sweep, use_under_sweep,
 	   refusal_changes_nothing, dma_none_is_not_there_yet,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
-	   name_defaults_to_address, reset_is_power_on, reset_that_is_not_there,
-	   reset_kills_device, close_while_in_use, close_of_nothing,
-	   many_vectors)
+	   group_that_stays_refused, name_defaults_to_address,
+	   reset_is_power_on, reset_that_is_not_there, reset_kills_device,
+	   close_while_in_use, close_of_nothing, many_vectors)
