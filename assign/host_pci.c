@@ -193,6 +193,12 @@ static void read_reset(const struct moat_host *host, struct moat_host_pci *fn)
 			       "default");
 }
 
+/* Without a driver of the host's there is nothing to depend on. */
+static bool may_be_in_use(const struct moat_host_pci *fn)
+{
+	return fn->driver[0] && !moat_is_vfio_driver(fn->driver);
+}
+
 /* @uses: NULL: leave in_use empty. Return: -ENODEV when it is not there. */
 static int read_function(const struct moat_host *host, struct moat_bdf bdf,
 			 const struct in_use *uses,
@@ -214,8 +220,7 @@ static int read_function(const struct moat_host *host, struct moat_bdf bdf,
 		fn.iommu_group = MOAT_NO_GROUP;
 	fn.numa_node = read_numa_node(host, bdf);
 	read_reset(host, &fn);
-	/* Without a driver of the host's there is nothing to depend on. */
-	if (uses && fn.driver[0] && !moat_is_vfio_driver(fn.driver))
+	if (uses && may_be_in_use(&fn))
 		in_use_find(uses, bdf, fn.in_use, sizeof(fn.in_use));
 	*ret_fn = fn;
 	return 0;
@@ -225,15 +230,12 @@ int moat_host_pci_read(const struct moat_host *host, struct moat_bdf bdf,
 		       struct moat_host_pci *ret_fn, struct moat_err *err)
 {
 	char addr[MOAT_BDF_STRLEN];
+	struct moat_host_pci fn;
 	struct in_use *uses;
 	int r;
 
 	host = host_or_this(host);
-	r = in_use_scan(host, &uses, err);
-	if (r < 0)
-		return r;
-	r = read_function(host, bdf, uses, ret_fn);
-	in_use_free(uses);
+	r = read_function(host, bdf, NULL, &fn);
 	if (r == -ENODEV)
 		return moat_fail(err, r,
 				 "there is no PCI device %s on this machine; "
@@ -243,6 +245,15 @@ int moat_host_pci_read(const struct moat_host *host, struct moat_bdf bdf,
 		return moat_fail(err, r, "cannot read %s from %s: %s",
 				 moat_bdf_str(bdf, addr), host->sysfs,
 				 strerror(-r));
+	/* The scan looks at every mount and route: hundreds of look-ups. */
+	if (may_be_in_use(&fn)) {
+		r = in_use_scan(host, &uses, err);
+		if (r < 0)
+			return r;
+		in_use_find(uses, bdf, fn.in_use, sizeof(fn.in_use));
+		in_use_free(uses);
+	}
+	*ret_fn = fn;
 	return 0;
 }
 
