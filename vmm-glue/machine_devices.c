@@ -2,6 +2,7 @@
 /* The machine's assigned devices, see machine_devices.h. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,13 +60,31 @@ static int parse_one(struct machine_devices *devices, const char *text,
 }
 
 /*
+ * Does @msg say which device it is about? A name may be any word, so it
+ * counts only in front or in quotes; an address counts anywhere.
+ */
+static bool says_device(const struct moat_device_spec *spec, const char *msg)
+{
+	char address[MOAT_BDF_STRLEN], quoted[sizeof(spec->name) + 3];
+	size_t len = strlen(spec->name);
+
+	if (strcmp(spec->name, moat_bdf_str(spec->host, address)) == 0)
+		return strstr(msg, address) != NULL;
+	(void)snprintf(quoted, sizeof(quoted), "'%s'", spec->name);
+	if (strstr(msg, quoted))
+		return true;
+	return strncmp(msg, spec->name, len) == 0 &&
+	       (msg[len] == ':' || msg[len] == ' ');
+}
+
+/*
  * The layers below speak of an address where they know no name; the user
  * gave one, and looks for it in every message.
  */
 static int name_error(const struct moat_device_spec *spec, int r,
 		      struct moat_err *err)
 {
-	if (strstr(err->msg, spec->name))
+	if (says_device(spec, err->msg))
 		return r;
 	return moat_fail_prefix(err, r, "%s", spec->name);
 }
