@@ -19,10 +19,10 @@
 #include "vmm-glue/pm_regs.h"
 #include "vmm-glue/rtc_regs.h"
 
-/* APIC ids from here on need x2APIC entries; 255 is the broadcast id. */
-#define FIRST_X2APIC_ID 255
+/* xAPIC ids are 0 to 254; 255 addresses all of them. */
+#define CPUS_MAX  255
 
-#define IOAPIC_ID	0 /* what KVM's has at reset */
+#define IOAPIC_ID 0 /* what KVM's has at reset */
 
 struct area {
 	uint8_t *ram;
@@ -150,42 +150,26 @@ static uint64_t add_fadt(struct area *area, uint64_t dsdt, uint64_t facs)
 	return gpa;
 }
 
-static void add_cpu(struct area *area, uint32_t id)
+static void add_cpu(struct area *area, uint8_t id)
 {
+	struct acpi_madt_lapic *lapic;
 	uint64_t gpa;
 
-	if (id < FIRST_X2APIC_ID) {
-		struct acpi_madt_lapic *lapic =
-			area_take(area, sizeof(*lapic), 1, &gpa);
-
-		if (lapic)
-			*lapic = (struct acpi_madt_lapic) {
-				.type = MADT_LAPIC,
-				.length = sizeof(*lapic),
-				.uid = (uint8_t)id,
-				.apic_id = (uint8_t)id,
-				.flags = MADT_ENABLED,
-			};
-	} else {
-		struct acpi_madt_x2apic *x2apic =
-			area_take(area, sizeof(*x2apic), 1, &gpa);
-
-		if (x2apic)
-			*x2apic = (struct acpi_madt_x2apic) {
-				.type = MADT_X2APIC,
-				.length = sizeof(*x2apic),
-				.apic_id = id,
-				.flags = MADT_ENABLED,
-				.uid = id,
-			};
-	}
+	lapic = area_take(area, sizeof(*lapic), 1, &gpa);
+	if (lapic)
+		*lapic = (struct acpi_madt_lapic) {
+			.type = MADT_LAPIC,
+			.length = sizeof(*lapic),
+			.uid = id,
+			.apic_id = id,
+			.flags = MADT_ENABLED,
+		};
 }
 
 /* LINT1 is the NMI of every processor, as on a PC. */
-static void add_nmi(struct area *area, unsigned int n_vcpus)
+static void add_nmi(struct area *area)
 {
 	struct acpi_madt_lapic_nmi *nmi;
-	struct acpi_madt_x2apic_nmi *x2nmi;
 	uint64_t gpa;
 
 	nmi = area_take(area, sizeof(*nmi), 1, &gpa);
@@ -194,16 +178,6 @@ static void add_nmi(struct area *area, unsigned int n_vcpus)
 			.type = MADT_LAPIC_NMI,
 			.length = sizeof(*nmi),
 			.uid = 0xff,
-			.lint = 1,
-		};
-	if (n_vcpus <= FIRST_X2APIC_ID)
-		return;
-	x2nmi = area_take(area, sizeof(*x2nmi), 1, &gpa);
-	if (x2nmi)
-		*x2nmi = (struct acpi_madt_x2apic_nmi) {
-			.type = MADT_X2APIC_NMI,
-			.length = sizeof(*x2nmi),
-			.uid = UINT32_MAX,
 			.lint = 1,
 		};
 }
@@ -247,10 +221,10 @@ static uint64_t add_madt(struct area *area, unsigned int n_vcpus)
 		return 0;
 	madt->lapic = LAYOUT_LAPIC;
 	madt->flags = MADT_PCAT_COMPAT;
-	for (unsigned int id = 0; id < n_vcpus && !area->full; id++)
-		add_cpu(area, id);
+	for (unsigned int id = 0; id < n_vcpus; id++)
+		add_cpu(area, (uint8_t)id);
 	add_ioapic(area);
-	add_nmi(area, n_vcpus);
+	add_nmi(area);
 	if (!area->full)
 		finish(&madt->header, "APIC", 5, area->next - gpa);
 	return gpa;
@@ -332,14 +306,18 @@ int acpi_build(const struct layout *layout, unsigned int n_vcpus, uint8_t *ram,
 	size_t n = 0;
 	uint64_t gpa, dsdt, facs, xsdt;
 
+	if (n_vcpus > CPUS_MAX)
+		return moat_fail(err, -E2BIG,
+				 "%u vCPUs are more than the %d that have an "
+				 "APIC id; use fewer (-smp)",
+				 n_vcpus, CPUS_MAX);
 	rsdp = area_take(&area, sizeof(*rsdp), 16, &gpa);
 	dsdt = add_dsdt(&area);
 	facs = add_facs(&area);
 	tables[n++] = add_fadt(&area, dsdt, facs);
 	tables[n++] = add_madt(&area, n_vcpus);
 	tables[n++] = add_mcfg(&area);
-	if (layout->mmio64_last)
-		tables[n++] = add_ssdt(&area, layout);
+	tables[n++] = add_ssdt(&area, layout);
 	xsdt = add_xsdt(&area, tables, n);
 	if (!rsdp || area.full)
 		return moat_fail(

@@ -134,8 +134,6 @@ enum acpi_madt_type {
 	MADT_IOAPIC = 1,
 	MADT_OVERRIDE = 2,
 	MADT_LAPIC_NMI = 4,
-	MADT_X2APIC = 9,
-	MADT_X2APIC_NMI = 10,
 };
 
 struct acpi_madt_lapic {
@@ -171,24 +169,6 @@ struct acpi_madt_lapic_nmi {
 	uint8_t lint;
 } ACPI_PACKED;
 static_assert(sizeof(struct acpi_madt_lapic_nmi) == 6, "local APIC NMI");
-
-struct acpi_madt_x2apic {
-	uint8_t type, length;
-	uint16_t reserved;
-	uint32_t apic_id;
-	uint32_t flags;
-	uint32_t uid;
-} ACPI_PACKED;
-static_assert(sizeof(struct acpi_madt_x2apic) == 16, "local x2APIC");
-
-struct acpi_madt_x2apic_nmi {
-	uint8_t type, length;
-	uint16_t flags;
-	uint32_t uid; /* all ones: all */
-	uint8_t lint;
-	uint8_t reserved[3];
-} ACPI_PACKED;
-static_assert(sizeof(struct acpi_madt_x2apic_nmi) == 12, "x2APIC NMI");
 
 struct acpi_mcfg {
 	struct acpi_header header;

@@ -25,7 +25,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 			Name (_SEG, Zero)
 			Name (_BBN, Zero)
 
-			Name (CR32, ResourceTemplate ()
+			Name (CRS0, ResourceTemplate ()
 			{
 				WordBusNumber (ResourceProducer, MinFixed,
 					MaxFixed, PosDecode,
@@ -38,9 +38,6 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 					MinFixed, MaxFixed, NonCacheable,
 					ReadWrite, 0, 0xC0000000, 0xDFFFFFFF,
 					0, 0x20000000)
-			})
-			Name (CR64, ResourceTemplate ()
-			{
 				QWordMemory (ResourceProducer, PosDecode,
 					MinFixed, MaxFixed, NonCacheable,
 					ReadWrite, 0, 0, 0, 0, 0,,, W64)
@@ -48,18 +45,14 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 
 			Method (_CRS, 0, Serialized)
 			{
-				CreateQWordField (CR64, ^W64._MIN, W64F)
-				CreateQWordField (CR64, ^W64._MAX, W64L)
-				CreateQWordField (CR64, ^W64._LEN, W64N)
+				CreateQWordField (CRS0, ^W64._MIN, W64F)
+				CreateQWordField (CRS0, ^W64._MAX, W64L)
+				CreateQWordField (CRS0, ^W64._LEN, W64N)
 
-				If (!CondRefOf (\_SB.M64F))
-				{
-					Return (CR32)
-				}
 				W64F = \_SB.M64F
 				W64L = \_SB.M64L
 				W64N = W64L - W64F + 1
-				Return (ConcatenateResTemplate (CR32, CR64))
+				Return (CRS0)
 			}
 
 			/*

@@ -101,7 +101,7 @@ static int open_kvm(struct kvm_vm *vm, struct moat_err *err)
 		if (kvm_vm_check(vm, needed_caps[i].cap) <= 0) {
 			r = moat_fail(err, -ENOTSUP,
 				      "the host's KVM lacks %s; moat needs "
-				      "Linux 4.14 or later on x86-64",
+				      "Linux 6.1 or later on x86-64",
 				      needed_caps[i].what);
 			goto close_fd;
 		}

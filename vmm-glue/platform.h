@@ -70,7 +70,7 @@ void pm_destroy(struct pm *pm);
  * acpi_build() - write RSDP, XSDT, FADT, FACS, MADT, MCFG, DSDT into guest
  * RAM at LAYOUT_ACPI
  * @ram:  host address of guest-physical 0, at least 1 MiB
- * @n_vcpus: their APIC ids are 0 to n - 1
+ * @n_vcpus: their APIC ids are 0 to n - 1; at most 255
  */
 int acpi_build(const struct layout *layout, unsigned int n_vcpus, uint8_t *ram,
 	       struct moat_err *err);
