@@ -9,9 +9,11 @@
  * windows, or one BAR of a function on bus 0.
  *
  * Where a BAR goes:
- *  - ports: the I/O window;
- *  - 64-bit prefetchable: the 64-bit window, and if there is no room (or no
- *    such window) the 32-bit one;
+ *  - ports: the I/O window. A root port takes 4 KiB of it, so there are 15
+ *    behind root ports at most; who finds no room is left without, as
+ *    firmware does, since drivers hardly use port BARs any more;
+ *  - 64-bit prefetchable: the 64-bit window, and if there is no room the
+ *    32-bit one;
  *  - other memory: the 32-bit window. Behind a root port it has to be: the
  *    only window of a bridge that reaches above 4 GiB is the prefetchable
  *    one, and an operating system takes no other BAR in there. On bus 0,
@@ -27,6 +29,8 @@
 #include <string.h>
 
 #include <linux/pci_regs.h>
+
+#include <moat/log.h>
 
 #include "common/util.h"
 #include "vmm-glue/root_port.h"
@@ -51,6 +55,7 @@ struct want {
 	uint64_t size; /* as placed: at least a page of memory */
 	enum space space;
 	bool placed;
+	bool left_out; /* of the I/O window: its register stays 0 */
 	uint64_t addr;
 };
 
@@ -78,6 +83,7 @@ struct plan {
 	size_t n_wants;
 	struct block block[WANTS_MAX]; /* of the space at hand */
 	size_t n_blocks;
+	bool left_out; /* some BAR has been */
 };
 
 /* "NAME: BAR 2 at 01:00.0 of the guest", or without a name. */
@@ -111,18 +117,11 @@ static int no_room(const struct plan *plan, const struct want *want,
 
 /* What BARs ask for. */
 
-static bool has_window(const struct plan *plan, enum space space)
-{
-	return plan->window[space].last != 0;
-}
-
-static enum space space_of(const struct plan *plan,
-			   const struct moat_bar_info *info)
+static enum space space_of(const struct moat_bar_info *info)
 {
 	if (info->kind == MOAT_BAR_PIO)
 		return SPACE_IO;
-	if (info->kind == MOAT_BAR_MEM64 && info->prefetchable &&
-	    has_window(plan, SPACE_MEM64))
+	if (info->kind == MOAT_BAR_MEM64 && info->prefetchable)
 		return SPACE_MEM64;
 	return SPACE_MEM32;
 }
@@ -149,7 +148,7 @@ static int add_wants(struct plan *plan, struct pci_place *place,
 			continue;
 		if (!is_power_of_2(want.info.size))
 			return odd_size(plan, &want, err);
-		want.space = space_of(plan, &want.info);
+		want.space = space_of(&want.info);
 		want.size = want.info.size;
 		if (want.space != SPACE_IO)
 			want.size = max_u64(want.size, PAGE);
@@ -221,13 +220,11 @@ static int compare_blocks(const void *a, const void *b)
 }
 
 /* SPACE_N is nowhere; down is always possible, up only on bus 0. */
-static bool may_move(const struct plan *plan, const struct block *block,
-		     enum space to)
+static bool may_move(const struct block *block, enum space to)
 {
 	if (to != SPACE_MEM64)
 		return to != SPACE_N;
-	return !block->place->port && has_window(plan, SPACE_MEM64) &&
-	       block->first->info.kind == MOAT_BAR_MEM64;
+	return !block->place->port && block->first->info.kind == MOAT_BAR_MEM64;
 }
 
 /*
@@ -258,7 +255,7 @@ static int make_blocks(struct plan *plan, enum space space, enum space overflow,
 		block = &plan->block[i];
 		if (!round_block(block, space))
 			return no_room(plan, block->first, err);
-		block->may_move = may_move(plan, block, overflow);
+		block->may_move = may_move(block, overflow);
 	}
 	qsort(plan->block, plan->n_blocks, sizeof(plan->block[0]),
 	      compare_blocks);
@@ -317,6 +314,25 @@ static void move(struct block *block, enum space to)
 		block->first[i].space = to;
 }
 
+/* A guest's resets come here again and again: once says enough. */
+static void leave_out(struct plan *plan, struct block *block)
+{
+	char bar[128];
+
+	plan->left_out = true;
+	for (size_t i = 0; i < block->n; i++) {
+		struct want *want = &block->first[i];
+
+		want->placed = want->left_out = true;
+		if (plan->host->io_warned)
+			continue;
+		say_bar(plan, want, bar, sizeof(bar));
+		log_warn("%s, %llu ports, finds no room in the I/O window and "
+			 "is left without an address",
+			 bar, (unsigned long long)want->info.size);
+	}
+}
+
 /*
  * Place all blocks of @space. Those without room move to @overflow; SPACE_N:
  * they may not.
@@ -336,6 +352,8 @@ static int place_space(struct plan *plan, enum space space, enum space overflow,
 			settle(block);
 		else if (block->may_move)
 			move(block, overflow);
+		else if (space == SPACE_IO)
+			leave_out(plan, block);
 		else
 			return no_room(plan, block->first, err);
 	}
@@ -413,7 +431,8 @@ static bool window_of(const struct plan *plan, const struct pci_place *place,
 	for (size_t i = 0; i < plan->n_wants; i++) {
 		const struct want *want = &plan->want[i];
 
-		if (want->place != place || want->space != space)
+		if (want->place != place || want->space != space ||
+		    want->left_out)
 			continue;
 		first = min_u64(first, want->addr);
 		last = max_u64(last, want->addr + want->size - 1);
@@ -512,6 +531,7 @@ int pci_host_assign(struct pci_host *host, struct moat_err *err)
 	if (r < 0)
 		goto free_plan;
 	write_all(plan);
+	host->io_warned |= plan->left_out;
 free_plan:
 	free(plan);
 	return r;

@@ -86,8 +86,9 @@ unsigned int pci_host_intx_gsi(struct pci_slot slot, unsigned int pin);
  * pci_host_assign() - number buses, set bridge windows and BARs, write
  * interrupt lines, as firmware would; leaves memory decode of endpoints off
  *
- * Called before the first boot and after each reset.
- * Return: 0, -ENOSPC naming the BAR that finds no room.
+ * Called before the first boot and after each reset. Port BARs that find no
+ * room stay at 0, with a warning.
+ * Return: 0, -ENOSPC naming the memory BAR that finds no room.
  */
 int pci_host_assign(struct pci_host *host, struct moat_err *err);
 

@@ -35,12 +35,13 @@ struct pci_place {
 };
 
 struct pci_host {
-	uint64_t mmio64, mmio64_last; /* both 0: no 64-bit window */
+	uint64_t mmio64, mmio64_last; /* the 64-bit window */
 	struct iobus *mmio, *pio;
 	struct moat_trap ecam, ports;
 	const struct moat_trap *reset_port;
 	atomic_uint config_address; /* CF8 */
-	pthread_mutex_t lock;	    /* guards @bridge */
+	bool io_warned;	      /* pci_assign.c has said what has no ports */
+	pthread_mutex_t lock; /* guards @bridge */
 	struct config_space bridge; /* 00:00.0 */
 	struct pci_place place[PCI_SLOTS];
 };
