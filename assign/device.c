@@ -258,7 +258,8 @@ static int device_read(struct moat_device *dev, struct moat_err *err)
 	if (r < 0)
 		return moat_fail(err, r, "%s: cannot read its config space: %s",
 				 dev->name, strerror(-r));
-	if (get_le16(dev->raw + PCI_VENDOR_ID) == 0xffff)
+	/* Its ids VFIO answers from memory. */
+	if (get_le32(dev->raw + PCI_CLASS_REVISION) == UINT32_MAX)
 		return moat_fail(err, -EIO,
 				 "%s: does not answer (config space reads all "
 				 "ones); it may need a power cycle",
@@ -445,15 +446,19 @@ void moat_device_arm(struct moat_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
-/* Is the device still there? A dead one reads as all ones. */
+/*
+ * Is the device still there? A dead one reads as all ones. Not so its ids,
+ * which VFIO answers from memory.
+ */
 static int device_answers(struct moat_device *dev)
 {
-	uint32_t id;
-	int r = host_config_read(dev, PCI_VENDOR_ID, 4, &id);
+	uint32_t class_revision;
+	int r;
 
+	r = host_config_read(dev, PCI_CLASS_REVISION, 4, &class_revision);
 	if (r < 0)
 		return r;
-	return id == UINT32_MAX ? -EIO : 0;
+	return class_revision == UINT32_MAX ? -EIO : 0;
 }
 
 static int function_reset(struct moat_device *dev, struct moat_err *err)

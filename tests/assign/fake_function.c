@@ -91,6 +91,15 @@ static uint8_t *locate(struct fake_function *fn, unsigned int region,
 	return decodes(fn, region) ? fn->memory[region] + offset : NULL;
 }
 
+/* As VFIO does: the ids come from memory, even of a dead device. */
+static void overlay_ids(const struct fake_function *fn, uint64_t offset,
+			uint8_t *buf, size_t len)
+{
+	for (uint64_t at = offset; at < offset + len && at < sizeof(fn->ids);
+	     at++)
+		buf[at - offset] = fn->ids[at];
+}
+
 static int fake_region_read(struct host_device *host, unsigned int region,
 			    uint64_t offset, void *buf, size_t len)
 {
@@ -103,6 +112,8 @@ static int fake_region_read(struct host_device *host, unsigned int region,
 	if (!p)
 		return -EIO;
 	memcpy(buf, p, len);
+	if (region == HOST_REGION_CONFIG)
+		overlay_ids(fn, offset, buf, len);
 	return 0;
 }
 
@@ -235,7 +246,7 @@ static void fake_close(struct host_device *host)
 	ck_assert_int_eq(fn->maps, 0);
 	for (i = 0; i < HOST_IRQS; i++)
 		ck_assert_uint_eq(fn->enabled[i], 0);
-	ck_assert(fn->dead ||
+	ck_assert(fn->dead || fn->dead_at_open ||
 		  !(fake_get(fn, PCI_COMMAND, 2) & PCI_COMMAND_MASTER));
 	fn->open = false;
 }
@@ -762,6 +773,9 @@ static int claim_host_open(int fd, struct host_device **ret_host,
 	if (r < 0)
 		return moat_fail(err, r, "opening failed");
 	(void)close(fd);
+	memcpy(current->fn.ids, current->fn.config, sizeof(current->fn.ids));
+	if (current->fn.dead_at_open)
+		memset(current->fn.config, 0xff, sizeof(current->fn.config));
 	current->fn.open = true;
 	*ret_host = &current->fn.host;
 	return 0;

@@ -78,6 +78,8 @@ struct fake_function {
 	bool mastered; /* has bus mastering ever been on? */
 	bool backdoor; /* it may stop decoding with nobody having asked */
 	bool dead;     /* config space reads all ones after a reset */
+	bool dead_at_open;
+	uint8_t ids[4]; /* vendor and device, as VFIO keeps them */
 
 	struct host_irq irq[HOST_IRQS];
 	unsigned int enabled[HOST_IRQS]; /* vectors; 0: disabled */

@@ -293,6 +293,16 @@ START_TEST(reset_kills_device)
 }
 END_TEST
 
+START_TEST(dead_before_it_is_opened)
+{
+	fixture_init(&fx);
+	fx.fn.dead_at_open = true;
+	ck_assert_int_eq(fixture_open(&fx), -EIO);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "disk: does not answer"));
+	fixture_fini(&fx);
+}
+END_TEST
+
 /* In use to the last moment: closing takes all of it down. */
 START_TEST(close_while_in_use)
 {
@@ -357,4 +367,5 @@ CHECK_MAIN("device", open_under_sweep, plug_under_sweep, use_under_sweep,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
 	   group_that_stays_refused, name_defaults_to_address,
 	   reset_is_power_on, reset_that_is_not_there, reset_kills_device,
-	   close_while_in_use, close_of_nothing, many_vectors)
+	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,
+	   many_vectors)
