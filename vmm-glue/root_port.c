@@ -11,7 +11,8 @@
  * Locking: @lock guards the registers. The function behind is reset with it
  * dropped, since that takes long and the function guards itself.
  * Source: PCI-to-PCI Bridge 1.2 section 3.2; PCI Express Base 4.0 section
- * 7.5.3 "PCI Express Capability Structure".
+ * 7.5.3 "PCI Express Capability Structure" and 7.5.2 "PCI Power Management
+ * Capability Structure", which every PCI Express function has.
  */
 #include <stdlib.h>
 
@@ -22,7 +23,9 @@
 #include "common/util.h"
 #include "vmm-glue/root_port.h"
 
-#define EXP 0x40 /* where the PCI Express capability is */
+/* Where the capabilities are: PCI Express, power management. */
+#define EXP 0x40
+#define PM  0x80
 
 /* linux/pci_regs.h names these only in part. */
 #define COMMAND_WRITABLE                                            \
@@ -72,6 +75,7 @@ static const struct config_reg regs[] = {
 	{ PCI_BRIDGE_CONTROL, 2, 0, CONTROL_WRITABLE },
 
 	{ EXP + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_EXP, 0 },
+	{ EXP + PCI_CAP_LIST_NEXT, 1, PM, 0 },
 	{ EXP + PCI_EXP_FLAGS, 2, 2 | PCI_EXP_TYPE_ROOT_PORT << 4, 0 },
 	{ EXP + PCI_EXP_DEVCAP, 4, PCI_EXP_DEVCAP_RBER, 0 },
 	{ EXP + PCI_EXP_DEVCTL, 2, DEVCTL_RESET, DEVCTL_WRITABLE },
@@ -86,6 +90,12 @@ static const struct config_reg regs[] = {
 	{ EXP + PCI_EXP_RTCTL, 2, 0, 0xf /* errors, PME */ },
 	{ EXP + PCI_EXP_LNKCAP2, 4, PCI_EXP_LNKCAP2_SLS_2_5GB, 0 },
 	{ EXP + PCI_EXP_LNKCTL2, 2, PCI_EXP_LNKCTL2_TLS_2_5GT, 0 },
+
+	/* Version 3; D0 and D3 only, no PME, no reset on the way back. */
+	{ PM + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_PM, 0 },
+	{ PM + PCI_PM_PMC, 2, 3, 0 },
+	{ PM + PCI_PM_CTRL, 2, PCI_PM_CTRL_NO_SOFT_RESET,
+	  PCI_PM_CTRL_STATE_MASK },
 };
 
 #define ROUTING_LINK_UP (1u << 16) /* above subordinate and secondary */
@@ -162,14 +172,27 @@ static void reset_behind(struct root_port *port)
 			 port->number, err.msg);
 }
 
+/* With the lock held. A state that there is not is not taken. */
+static void keep_power_state(struct root_port *port, uint32_t old)
+{
+	uint32_t now = config_space_read(&port->cs, PM + PCI_PM_CTRL, 2);
+	uint32_t state = now & PCI_PM_CTRL_STATE_MASK;
+
+	if (state == 1 || state == 2) /* D1, D2 */
+		config_space_set(&port->cs, PM + PCI_PM_CTRL, 2, old);
+}
+
 void root_port_config_write(struct root_port *port, uint16_t offset,
 			    unsigned int size, uint32_t value)
 {
 	bool was_down, is_down;
+	uint32_t power;
 
 	(void)pthread_mutex_lock(&port->lock);
 	was_down = link_down(port);
+	power = config_space_read(&port->cs, PM + PCI_PM_CTRL, 2);
 	config_space_write(&port->cs, offset, size, value);
+	keep_power_state(port, power);
 	is_down = link_down(port);
 	update_routing(port);
 	(void)pthread_mutex_unlock(&port->lock);
@@ -233,15 +256,38 @@ static void copy_link(struct root_port *port, uint32_t cap, uint32_t status)
 	config_space_set(&port->cs, EXP + PCI_EXP_LNKCTL2, 2, speed);
 }
 
+/*
+ * The port takes packets as large as the function's and is set as the
+ * function is: an operating system lowers the function's to the port's.
+ */
+static void copy_payload(struct root_port *port, uint32_t cap, uint32_t control)
+{
+	uint32_t own = config_space_read(&port->cs, EXP + PCI_EXP_DEVCAP, 4);
+	uint32_t most = cap & PCI_EXP_DEVCAP_PAYLOAD;
+	uint32_t payload = (control & PCI_EXP_DEVCTL_PAYLOAD) >> 5;
+
+	if (most > 5) /* 4 KiB; the rest is reserved */
+		return;
+	config_space_set(&port->cs, EXP + PCI_EXP_DEVCAP, 4,
+			 (own & ~(uint32_t)PCI_EXP_DEVCAP_PAYLOAD) | most);
+	own = config_space_read(&port->cs, EXP + PCI_EXP_DEVCTL, 2);
+	config_space_set(&port->cs, EXP + PCI_EXP_DEVCTL, 2,
+			 (own & ~(uint32_t)PCI_EXP_DEVCTL_PAYLOAD) |
+				 (payload < most ? payload : most) << 5);
+}
+
 void root_port_reset(struct root_port *port)
 {
 	unsigned int exp = find_exp(port);
+	uint32_t devcap = exp ? read_behind(port, exp + PCI_EXP_DEVCAP, 4) : 0;
+	uint32_t devctl = exp ? read_behind(port, exp + PCI_EXP_DEVCTL, 2) : 0;
 	uint32_t cap = exp ? read_behind(port, exp + PCI_EXP_LNKCAP, 4) : 0;
 	uint32_t status = exp ? read_behind(port, exp + PCI_EXP_LNKSTA, 2) : 0;
 
 	(void)pthread_mutex_lock(&port->lock);
 	config_space_reset(&port->cs, regs, ARRAY_SIZE(regs));
 	copy_link(port, cap, status);
+	copy_payload(port, devcap, devctl);
 	cap = config_space_read(&port->cs, EXP + PCI_EXP_LNKCAP, 4);
 	config_space_set(&port->cs, EXP + PCI_EXP_LNKCAP, 4,
 			 cap | (uint32_t)port->number << 24);
@@ -256,7 +302,10 @@ struct root_port *root_port_create(uint8_t number,
 
 	if (!port)
 		return NULL;
-	(void)pthread_mutex_init(&port->lock, NULL);
+	if (pthread_mutex_init(&port->lock, NULL) != 0) {
+		free(port);
+		return NULL;
+	}
 	port->number = number;
 	port->behind = *behind;
 	port->reset_rl = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;

@@ -3,9 +3,17 @@
  * A PCI Express root port: the bridge from bus 0 to the one function behind
  * it. Nothing can be hot plugged yet.
  *
- * The guest's routing registers decide on config accesses only. Where a BAR
- * is, is the function's own affair: the port's windows and enable bits hold
- * what the guest writes, and do not narrow the function's decoding.
+ * The guest's routing registers decide on config accesses only. What a real
+ * port would gate as well, this one does not; it holds what the guest writes:
+ *  - memory and port accesses: windows, I/O and memory enable do not narrow
+ *    the function's decoding. Its BARs are mapped by its own registers, and a
+ *    guest that closes a window over them expects no answer there anyway;
+ *  - DMA and MSIs: Bus Master Enable of the port does not stop the function.
+ *    Its own bit does, and the IOMMU is what fences it: a guest gains nothing
+ *    by having it on. The engine knows no ports, and a second owner of the
+ *    bit could contradict it;
+ *  - power: D3hot is a number in a register, nothing goes to sleep.
+ * An operating system writes these in the sane order, outermost first on.
  */
 #ifndef MOAT_VMM_ROOT_PORT_H
 #define MOAT_VMM_ROOT_PORT_H

@@ -282,7 +282,7 @@ static const struct {
 	{ PCI_ROM_ADDRESS1, 4, 0, 0 },
 	{ PCI_INTERRUPT_LINE, 2, 0x00ff, 0 },
 	{ PCI_BRIDGE_CONTROL, 2, 0x005f, 0 },
-	{ 0x40, 4, 0x00420010, 0x00420010 }, /* PCIe, v2, root port */
+	{ 0x40, 4, 0x00428010, 0x00428010 }, /* PCIe, v2, root port */
 	{ 0x44, 4, 0x00008000, 0x00008000 }, /* device capabilities */
 	{ 0x48, 2, 0x78ff, 0 },		     /* device control */
 	{ 0x4a, 2, 0, 0 },		     /* device status */
@@ -297,6 +297,8 @@ static const struct {
 	{ 0x68, 4, 0, 0 },
 	{ 0x6c, 4, 2, 2 },
 	{ 0x70, 4, 1, 1 },
+	{ 0x80, 4, 0x00030001, 0x00030001 }, /* power management */
+	{ 0x84, 4, 0x0000000b, 0x00000008 }, /* D3, D0 */
 	{ 0xfc, 4, 0, 0 },
 	{ 0x100, 4, 0, 0 }, /* no extended capability */
 	{ 0xffc, 4, 0, 0 },
@@ -362,6 +364,54 @@ START_TEST(guest_renumbers_buses)
 		ck_assert_msg(get(renumberings[i].bus, 0, 0, 4) ==
 				      renumberings[i].ids,
 			      "case %zu", i);
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(root_ports_have_the_states_d0_and_d3)
+{
+	static const struct {
+		unsigned int write, want;
+	} states[] = {
+		{ 3, 3 }, { 1, 3 }, { 2, 3 }, { 0, 0 }, { 2, 0 }, { 1, 0 },
+	};
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		set(0, 1, 0x84, 2, states[i].write);
+		ck_assert_uint_eq(get(0, 1, 0x84, 2), 8 | states[i].want);
+	}
+	teardown();
+}
+END_TEST
+
+/* Payload in the function's capabilities and control, then in the port's. */
+static const struct {
+	uint32_t cap, control, want_cap, want_control;
+} payloads[] = {
+	{ 0, 0, 0x8000, 0x2810 },      /* 128 bytes */
+	{ 2, 1 << 5, 0x8002, 0x2830 }, /* up to 512, set to 256 */
+	{ 5, 5 << 5, 0x8005, 0x28b0 }, /* 4096 */
+	{ 1, 3 << 5, 0x8001, 0x2830 }, /* more than it can */
+	{ 7, 7 << 5, 0x8000, 0x2810 }, /* reserved */
+};
+
+START_TEST(payload_is_the_functions)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(payloads); i++) {
+		uint8_t *config = fn[0].config;
+		struct moat_err err;
+
+		setup();
+		config[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+		config[PCI_CAPABILITY_LIST] = 0x80;
+		config[0x80] = PCI_CAP_ID_EXP;
+		memcpy(config + 0x80 + PCI_EXP_DEVCAP, &payloads[i].cap, 4);
+		memcpy(config + 0x80 + PCI_EXP_DEVCTL, &payloads[i].control, 2);
+		ck_assert_int_eq(pci_host_assign(host, &err), 0);
+		ck_assert_uint_eq(get(0, 1, 0x44, 4), payloads[i].want_cap);
+		ck_assert_uint_eq(get(0, 1, 0x48, 2), payloads[i].want_control);
 		teardown();
 	}
 }
@@ -574,7 +624,8 @@ END_TEST
 CHECK_MAIN("pci_host", slots_are_told, functions_answer_at_their_address,
 	   ecam_takes_any_size, cf8_decodes, bytes_at_cf9_are_the_reset_ports,
 	   root_port_register_policy, host_bridge_register_policy,
-	   guest_renumbers_buses, link_is_the_functions,
+	   guest_renumbers_buses, root_ports_have_the_states_d0_and_d3,
+	   payload_is_the_functions, link_is_the_functions,
 	   link_down_resets_the_function_behind, reset_restores_the_assignment,
 	   bus_fills_up, pins_swizzle, any_access_is_survived,
 	   taken_addresses_are_an_error)
