@@ -489,6 +489,19 @@ static int start_thread(struct console *c)
 	return r;
 }
 
+static int init_locks(struct console *c)
+{
+	int r;
+
+	r = -pthread_mutex_init(&c->out_lock, NULL);
+	if (r < 0)
+		return r;
+	r = -pthread_mutex_init(&c->peer_lock, NULL);
+	if (r < 0)
+		(void)pthread_mutex_destroy(&c->out_lock);
+	return r;
+}
+
 int console_open(const char *spec, const struct platform_ops *ops,
 		 struct console **ret_console, struct moat_err *err)
 {
@@ -500,8 +513,11 @@ int console_open(const char *spec, const struct platform_ops *ops,
 		return moat_fail(err, -ENOMEM, "-serial %s: no memory", spec);
 	c->ops = *ops;
 	c->in_fd = c->out_fd = -1;
-	(void)pthread_mutex_init(&c->out_lock, NULL);
-	(void)pthread_mutex_init(&c->peer_lock, NULL);
+	r = init_locks(c);
+	if (r < 0) {
+		free(c);
+		return moat_fail(err, r, "-serial %s: %s", spec, strerror(-r));
+	}
 	/* A reader that goes away is an error of write(), not a death. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	c->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

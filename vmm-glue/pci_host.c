@@ -290,7 +290,11 @@ int pci_host_create(const struct layout *layout, struct iobus *mmio,
 	host = calloc(1, sizeof(*host));
 	if (!host)
 		return moat_fail(err, -ENOMEM, "PCI host bridge: no memory");
-	(void)pthread_mutex_init(&host->lock, NULL);
+	r = -pthread_mutex_init(&host->lock, NULL);
+	if (r < 0) {
+		free(host);
+		return moat_fail(err, r, "PCI host bridge: %s", strerror(-r));
+	}
 	host->mmio64 = layout->mmio64;
 	host->mmio64_last = layout->mmio64_last;
 	host->mmio = mmio;
@@ -340,7 +344,7 @@ int pci_host_plug(struct pci_host *host, const struct pci_function_ops *ops,
 		return moat_fail(err, -ENOSPC,
 				 "the guest's PCI bus is full: it takes %d "
 				 "devices",
-				 PCI_SLOTS - 1);
+				 PCI_HOST_PLACES);
 	if (pcie) {
 		port = root_port_create((uint8_t)dev, &fn);
 		if (!port)

@@ -9,7 +9,8 @@
 #include "vmm-glue/config_space.h"
 #include "vmm-glue/pci_host.h"
 
-#define PCI_SLOTS 32 /* device numbers of one bus */
+/* Device numbers of one bus; 0 is the host bridge's. */
+#define PCI_SLOTS (PCI_HOST_PLACES + 1)
 
 /*
  * Red Hat's ids of the generic PCIe host bridge and root port: no driver and

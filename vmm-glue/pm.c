@@ -265,7 +265,11 @@ int pm_create(struct iobus *pio, const struct platform_ops *ops,
 	pm = calloc(1, sizeof(*pm));
 	if (!pm)
 		return moat_fail(err, -ENOMEM, "power management: no memory");
-	(void)pthread_mutex_init(&pm->lock, NULL);
+	r = -pthread_mutex_init(&pm->lock, NULL);
+	if (r < 0) {
+		free(pm);
+		return moat_fail(err, r, "power management: %s", strerror(-r));
+	}
 	pm->ops = *ops;
 	pm->pio = pio;
 	pm->sleep_rl = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;

@@ -299,7 +299,11 @@ int rtc_create(struct iobus *pio, struct rtc **ret_rtc, struct moat_err *err)
 	rtc = calloc(1, sizeof(*rtc));
 	if (!rtc)
 		return moat_fail(err, -ENOMEM, "RTC: no memory");
-	(void)pthread_mutex_init(&rtc->lock, NULL);
+	r = -pthread_mutex_init(&rtc->lock, NULL);
+	if (r < 0) {
+		free(rtc);
+		return moat_fail(err, r, "RTC: %s", strerror(-r));
+	}
 	rtc->pio = pio;
 	rtc->cmos[RTC_A] = RTC_A_32KHZ;
 	rtc->cmos[RTC_B] = RTC_B_24H;

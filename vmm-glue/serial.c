@@ -381,7 +381,11 @@ int serial_create(struct iobus *pio, const struct platform_ops *ops,
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return moat_fail(err, -ENOMEM, "serial port: no memory");
-	(void)pthread_mutex_init(&s->lock, NULL);
+	r = -pthread_mutex_init(&s->lock, NULL);
+	if (r < 0) {
+		free(s);
+		return moat_fail(err, r, "serial port: %s", strerror(-r));
+	}
 	s->pio = pio;
 	s->ops = *ops;
 	s->console = console;
