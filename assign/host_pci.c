@@ -8,6 +8,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,29 +137,40 @@ static int read_ids(const struct moat_host *host, struct moat_host_pci *fn)
 	return 0;
 }
 
+/*
+ * HEADER_TYPE_ABSENT when it cannot be told. Of each device of the machine
+ * only the standard header is read: some hang at what lies behind it, which
+ * is why Linux shows users no more (drivers/pci/pci-sysfs.c).
+ */
+static uint8_t read_header_type(const struct moat_host *host,
+				struct moat_bdf bdf)
+{
+	uint8_t header[PCI_STD_HEADER_SIZEOF];
+	char path[PATH_MAX];
+	int fd, r;
+
+	if (host_pci_attr(host, bdf, "config", path) < 0)
+		return HEADER_TYPE_ABSENT;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return HEADER_TYPE_ABSENT;
+	r = moat_pread_all(fd, header, sizeof(header), 0);
+	(void)close(fd);
+	if (r < 0)
+		return HEADER_TYPE_ABSENT;
+	return header[PCI_HEADER_TYPE] & HEADER_TYPE_MASK;
+}
+
 /* By the header type; by the class where the header cannot be read. */
 static bool read_is_bridge(const struct moat_host *host,
 			   const struct moat_host_pci *fn)
 {
-	uint8_t header[PCI_HEADER_TYPE + 1];
 	uint32_t subclass = fn->class_code >> 8;
-	char path[PATH_MAX];
-	uint8_t type;
-	FILE *f;
-	size_t n;
+	uint8_t type = read_header_type(host, fn->bdf);
 
-	if (host_pci_attr(host, fn->bdf, "config", path) == 0) {
-		f = fopen(path, "re");
-		n = f ? fread(header, 1, sizeof(header), f) : 0;
-		if (f)
-			(void)fclose(f);
-		type = n == sizeof(header)
-			       ? header[PCI_HEADER_TYPE] & HEADER_TYPE_MASK
-			       : HEADER_TYPE_ABSENT;
-		if (type != HEADER_TYPE_ABSENT)
-			return type == PCI_HEADER_TYPE_BRIDGE ||
-			       type == PCI_HEADER_TYPE_CARDBUS;
-	}
+	if (type != HEADER_TYPE_ABSENT)
+		return type == PCI_HEADER_TYPE_BRIDGE ||
+		       type == PCI_HEADER_TYPE_CARDBUS;
 	return subclass == 0x0604 || subclass == 0x0607 || subclass == 0x0609;
 }
 
