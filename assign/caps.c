@@ -118,7 +118,7 @@ static void af_written(struct moat_device *dev, uint16_t first, uint32_t old,
 		return;
 	config_set(&dev->cfg, first, 1, 0);
 	if (dev->host->can_reset)
-		(void)device_reset_locked(dev, NULL);
+		device_reset_for_guest(dev);
 }
 
 static int af_show(struct moat_device *dev, const struct cap *cap)

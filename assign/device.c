@@ -40,6 +40,10 @@
 #define GROUP_SETTLE_MS 500
 #define GROUP_POLL_MS	10
 
+/* How long something else in the kernel may keep a device from its reset. */
+#define RESET_WAIT_MS 3000
+#define RESET_POLL_MS 5
+
 static void warn_line(struct moat_device *dev, const char *name,
 		      const char *text)
 {
@@ -461,11 +465,28 @@ static int device_answers(struct moat_device *dev)
 	return class_revision == UINT32_MAX ? -EIO : 0;
 }
 
+/*
+ * The kernel does not wait for whoever works on the device just now (its
+ * error handling, sysfs), but says -EAGAIN.
+ */
+static int reset_patiently(struct moat_device *dev)
+{
+	uint64_t until_ns = moat_now_ns() + RESET_WAIT_MS * NS_PER_MS;
+	int r;
+
+	for (;;) {
+		r = dev->host->ops->reset(dev->host);
+		if (r != -EAGAIN || moat_now_ns() >= until_ns)
+			return r;
+		moat_sleep_ms(RESET_POLL_MS);
+	}
+}
+
 static int function_reset(struct moat_device *dev, struct moat_err *err)
 {
 	int r;
 
-	r = dev->host->ops->reset(dev->host);
+	r = reset_patiently(dev);
 	if (r == -ENOTTY)
 		return moat_fail(err, r,
 				 "%s: the host knows no way to reset it; it "
@@ -486,24 +507,27 @@ static int function_reset(struct moat_device *dev, struct moat_err *err)
 			 dev->name);
 }
 
-int device_reset_locked(struct moat_device *dev, struct moat_err *err)
+static int device_reset_locked(struct moat_device *dev, struct moat_err *err)
 {
-	struct moat_err why;
 	int r;
 
 	irq_off(dev);
 	config_power_on(dev);
 	msix_power_on(dev);
 	config_decode_changed(dev); /* COMMAND is zero now */
-	r = function_reset(dev, &why);
-	if (r < 0) {
-		device_warn_err(dev, &why, "");
-		(void)moat_fail(err, r, "%s", why.msg);
-	}
+	r = function_reset(dev, err);
 	/* The pin works again. */
 	if (dev->vmm)
 		irq_sync(dev);
 	return r;
+}
+
+void device_reset_for_guest(struct moat_device *dev)
+{
+	struct moat_err err;
+
+	if (device_reset_locked(dev, &err) < 0)
+		device_warn_err(dev, &err, "");
 }
 
 int moat_device_reset(struct moat_device *dev, struct moat_err *err)

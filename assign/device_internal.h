@@ -81,11 +81,11 @@ int device_open_with(const struct device_claim_ops *ops,
 		     struct moat_device **ret_dev, struct moat_err *err);
 
 /**
- * device_reset_locked() - moat_device_reset() for who holds the lock
+ * device_reset_for_guest() - a guest asked for a function-level reset
  *
- * Also what a guest gets that asks for a function-level reset.
+ * It cannot be told of a failure, so that is logged. The lock is held.
  */
-int device_reset_locked(struct moat_device *dev, struct moat_err *err);
+void device_reset_for_guest(struct moat_device *dev);
 
 /** device_is_awake() - D0, as far as the guest knows */
 bool device_is_awake(const struct moat_device *dev);

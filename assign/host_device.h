@@ -89,7 +89,10 @@ struct host_device_ops {
 	int (*intx_unmask_by)(struct host_device *host, int fd);
 	int (*irq_disable)(struct host_device *host, enum host_irq_index irq);
 
-	/* Function reset, config space kept. -ENOTTY: it has none. */
+	/*
+	 * Function reset, config space kept. -ENOTTY: it has none; -EAGAIN:
+	 * something else in the kernel works on the device just now.
+	 */
 	int (*reset)(struct host_device *host);
 
 	/* Close the host's handle and free @host. Mappings are gone. */

@@ -59,7 +59,7 @@ static void devctl_written(struct moat_device *dev, uint16_t first,
 	if (!(now & PCI_EXP_DEVCTL_BCR_FLR))
 		return;
 	config_set(&dev->cfg, first, 2, now & ~PCI_EXP_DEVCTL_BCR_FLR);
-	(void)device_reset_locked(dev, NULL);
+	device_reset_for_guest(dev);
 }
 
 /* Up to where a function without link ends. */

@@ -228,6 +228,12 @@ static int fake_reset(struct host_device *host)
 
 	if (!host->can_reset)
 		return -ENOTTY;
+	if (fn->reset_errno < 0)
+		return fn->reset_errno;
+	if (fn->reset_busy > 0) {
+		fn->reset_busy--;
+		return -EAGAIN;
+	}
 	if (r < 0)
 		return r;
 	ck_assert_uint_eq(fake_get(fn, PCI_COMMAND, 2) & PCI_COMMAND_MASTER, 0);

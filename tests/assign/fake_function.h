@@ -89,6 +89,8 @@ struct fake_function {
 	unsigned int irq_calls;
 
 	unsigned int resets;
+	int reset_errno;	 /* negative: every reset fails so */
+	unsigned int reset_busy; /* this many resets are -EAGAIN first */
 	bool open;
 	int maps; /* held */
 };

@@ -279,6 +279,47 @@ START_TEST(reset_that_is_not_there)
 }
 END_TEST
 
+START_TEST(reset_that_has_to_wait)
+{
+	fixture_init(&fx);
+	fixture_start(&fx);
+	fx.fn.reset_busy = 3;
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), 0);
+	ck_assert_uint_eq(fx.fn.reset_busy, 0);
+	ck_assert_uint_eq(fx.fn.resets, 1);
+	fixture_fini(&fx);
+}
+END_TEST
+
+static void count_line(enum moat_log_level level, const char *line,
+		       void *opaque)
+{
+	(void)level;
+	ck_assert_ptr_nonnull(strstr(line, "disk: its reset failed"));
+	(*(unsigned int *)opaque)++;
+}
+
+/* Logged where nobody can be told, and told where somebody can. */
+START_TEST(reset_fails_in_one_place)
+{
+	unsigned int lines = 0;
+
+	fixture_init(&fx);
+	fixture_start(&fx);
+	moat_log_set_level(MOAT_LOG_WARN);
+	moat_log_set_sink(count_line, &lines);
+	fx.fn.reset_errno = -EIO;
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), -EIO);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "disk: its reset failed"));
+	ck_assert_uint_eq(lines, 0);
+	wr(FAKE_EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
+	ck_assert_uint_eq(lines, 1);
+	moat_log_set_sink(NULL, NULL);
+	moat_log_set_level(MOAT_LOG_ERROR);
+	fixture_fini(&fx);
+}
+END_TEST
+
 /* It comes back reading all ones: reported, and not waited for. */
 START_TEST(reset_kills_device)
 {
@@ -366,6 +407,7 @@ CHECK_MAIN("device", open_under_sweep, plug_under_sweep, use_under_sweep,
 	   refusal_changes_nothing, dma_none_is_not_there_yet,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
 	   group_that_stays_refused, name_defaults_to_address,
-	   reset_is_power_on, reset_that_is_not_there, reset_kills_device,
+	   reset_is_power_on, reset_that_is_not_there, reset_that_has_to_wait,
+	   reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,
 	   many_vectors)
