@@ -163,12 +163,18 @@ static int check_required(const struct opt_table *table, const char *who,
 	return 0;
 }
 
-/* One option of the command line; *@at is its word, left on its last. */
-static int parse_word(const struct opt_table *table, int argc,
-		      char *const *argv, int *at, void *dst, uint32_t *seen,
-		      struct moat_err *err)
+/* A command line being parsed. */
+struct words {
+	char *const *argv;
+	int argc, at;
+	uint32_t seen; /* options, by their number in the table */
+};
+
+/* One option; @words->at is its word, and left on its last. */
+static int parse_word(const struct opt_table *table, struct words *words,
+		      void *dst, struct moat_err *err)
 {
-	const char *word = argv[*at];
+	const char *word = words->argv[words->at];
 	const char *name = word + (word[1] == '-' ? 2 : 1);
 	const struct opt_desc *d = find(table, name);
 	const char *value = NULL;
@@ -177,13 +183,13 @@ static int parse_word(const struct opt_table *table, int argc,
 	if (!d)
 		return moat_fail(err, -EINVAL, "unknown option '%s'", word);
 	if (d->type != OPT_FLAG) {
-		if (*at + 1 >= argc)
+		if (words->at + 1 >= words->argc)
 			return moat_fail(err, -EINVAL,
 					 "option '%s' needs a value: %s", word,
 					 d->arg);
-		value = argv[++*at];
+		value = words->argv[++words->at];
 	}
-	r = note_seen(table, d, "options", seen, err);
+	r = note_seen(table, d, "options", &words->seen, err);
 	if (r < 0)
 		return r;
 	return store(d, word, value, dst, err);
@@ -192,20 +198,22 @@ static int parse_word(const struct opt_table *table, int argc,
 int opt_parse_argv(const struct opt_table *table, int argc, char *const *argv,
 		   void *dst, struct opt_list *ret_pos, struct moat_err *err)
 {
+	struct words words = { .argv = argv, .argc = argc };
 	struct opt_list pos = { .n = 0 };
 	bool options_end = false;
-	uint32_t seen = 0;
 	int r;
 
 	assert(table->n <= 32);
 	opt_set_defaults(table, dst);
-	for (int at = 0; at < argc; at++) {
-		if (!options_end && strcmp(argv[at], "--") == 0) {
+	for (; words.at < argc; words.at++) {
+		char *word = argv[words.at];
+
+		if (!options_end && strcmp(word, "--") == 0) {
 			options_end = true;
 			continue;
 		}
-		if (!options_end && argv[at][0] == '-' && argv[at][1]) {
-			r = parse_word(table, argc, argv, &at, dst, &seen, err);
+		if (!options_end && word[0] == '-' && word[1]) {
+			r = parse_word(table, &words, dst, err);
 			if (r < 0)
 				return r;
 			continue;
@@ -214,12 +222,12 @@ int opt_parse_argv(const struct opt_table *table, int argc, char *const *argv,
 			return moat_fail(err, -EINVAL,
 					 "'%s' is not an option; nothing was "
 					 "expected here",
-					 argv[at]);
+					 word);
 		if (pos.n == OPT_LIST_MAX)
 			return moat_fail(err, -E2BIG, "too many arguments");
-		pos.item[pos.n++] = argv[at];
+		pos.item[pos.n++] = word;
 	}
-	r = check_required(table, "options", seen, err);
+	r = check_required(table, "options", words.seen, err);
 	if (r < 0)
 		return r;
 	if (ret_pos)
