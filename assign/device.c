@@ -173,15 +173,19 @@ static int device_claim(struct moat_device *dev,
 			struct moat_err *err)
 {
 	const struct device_claim_ops *ops = dev->claim_ops;
+	const struct moat_host_pci_plan plan = {
+		.same_guest = params->same_guest,
+		.n_same_guest = params->n_same_guest,
+		.managed = params->spec->managed,
+		.force = params->force,
+	};
 	struct moat_host_pci fn;
 	int r;
 
 	r = ops->read(params->host, dev->bdf, &fn, err);
 	if (r < 0)
 		return r;
-	r = ops->verdict(params->host, &fn, params->same_guest,
-			 params->n_same_guest, params->spec->managed,
-			 params->force, err);
+	r = ops->verdict(params->host, &fn, &plan, err);
 	if (r < 0)
 		return r;
 	if (params->spec->managed) {

@@ -57,8 +57,8 @@ struct device_claim_ops {
 		    struct moat_host_pci *ret_fn, struct moat_err *err);
 	int (*verdict)(const struct moat_host *host,
 		       const struct moat_host_pci *fn,
-		       const struct moat_bdf *same_guest, size_t n_same_guest,
-		       bool managed, bool force, struct moat_err *err);
+		       const struct moat_host_pci_plan *plan,
+		       struct moat_err *err);
 	int (*bind)(const struct moat_host *host, struct moat_bdf bdf,
 		    bool force, bool *ret_bound, struct moat_err *err);
 	int (*release)(const struct moat_host *host, struct moat_bdf bdf,

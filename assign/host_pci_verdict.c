@@ -111,15 +111,14 @@ static void append(char *buf, size_t size, const char *a, const char *b,
 /* Members of the group that stand in the way: kept at the array's start. */
 static size_t keep_culprits(struct moat_host_pci *fns, size_t n,
 			    const struct moat_host_pci *fn,
-			    const struct moat_bdf *same_guest,
-			    size_t n_same_guest)
+			    const struct moat_host_pci_plan *plan)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (!moat_bdf_equal(fns[i].bdf, fn->bdf) && !fns[i].is_bridge &&
 		    !is_unused(&fns[i]) &&
-		    !in_list(fns[i].bdf, same_guest, n_same_guest))
+		    !in_list(fns[i].bdf, plan->same_guest, plan->n_same_guest))
 			fns[kept++] = fns[i];
 	return kept;
 }
@@ -160,8 +159,8 @@ static int blame(const struct moat_host_pci *fn,
 
 static int check_group(const struct moat_host *host,
 		       const struct moat_host_pci *fn,
-		       const struct moat_bdf *same_guest, size_t n_same_guest,
-		       bool managed, struct moat_err *err)
+		       const struct moat_host_pci_plan *plan,
+		       struct moat_err *err)
 {
 	struct moat_host_pci *fns;
 	char addr[MOAT_BDF_STRLEN];
@@ -175,9 +174,9 @@ static int check_group(const struct moat_host *host,
 				 "to which %s belongs: %s",
 				 fn->iommu_group, moat_bdf_str(fn->bdf, addr),
 				 strerror(-r));
-	n = keep_culprits(fns, n, fn, same_guest, n_same_guest);
+	n = keep_culprits(fns, n, fn, plan);
 	if (n)
-		r = blame(fn, fns, n, managed, err);
+		r = blame(fn, fns, n, plan->managed, err);
 	free(fns);
 	return r;
 }
@@ -207,8 +206,7 @@ static int check_driver(const struct moat_host_pci *fn, bool managed,
 
 int moat_host_pci_verdict(const struct moat_host *host,
 			  const struct moat_host_pci *fn,
-			  const struct moat_bdf *same_guest,
-			  size_t n_same_guest, bool managed, bool force,
+			  const struct moat_host_pci_plan *plan,
 			  struct moat_err *err)
 {
 	char addr[MOAT_BDF_STRLEN];
@@ -222,10 +220,10 @@ int moat_host_pci_verdict(const struct moat_host *host,
 				 moat_bdf_str(fn->bdf, addr));
 	if (fn->iommu_group == MOAT_NO_GROUP)
 		return host_pci_no_group(host, fn->bdf, err);
-	if (fn->in_use[0] && !force)
+	if (fn->in_use[0] && !plan->force)
 		return host_pci_needed(fn, err);
-	r = check_group(host, fn, same_guest, n_same_guest, managed, err);
+	r = check_group(host, fn, plan, err);
 	if (r < 0)
 		return r;
-	return check_driver(fn, managed, err);
+	return check_driver(fn, plan->managed, err);
 }

@@ -102,15 +102,15 @@ static void look_up_names(struct pci_access *names, struct row *row)
 /* Could it go to a guest, alone? */
 static void judge(struct row *row)
 {
+	const struct moat_host_pci_plan managed = { .managed = true };
+	const struct moat_host_pci_plan bound = { .managed = false };
 	const struct moat_host_pci *fn = row->fn;
 
-	if (moat_host_pci_verdict(NULL, fn, NULL, 0, true, false,
-				  &row->reason) < 0) {
+	if (moat_host_pci_verdict(NULL, fn, &managed, &row->reason) < 0) {
 		row->answer = ANSWER_NO;
 		return;
 	}
-	if (moat_host_pci_verdict(NULL, fn, NULL, 0, false, false,
-				  &row->reason) < 0) {
+	if (moat_host_pci_verdict(NULL, fn, &bound, &row->reason) < 0) {
 		row->answer = ANSWER_BIND;
 		return;
 	}

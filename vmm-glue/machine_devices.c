@@ -92,14 +92,18 @@ static int name_error(const struct moat_device_spec *spec, int r,
 static int check_one(struct machine_devices *devices,
 		     const struct machine_device *device, struct moat_err *err)
 {
+	const struct moat_host_pci_plan plan = {
+		.same_guest = devices->bdf,
+		.n_same_guest = devices->n,
+		.managed = device->spec.managed,
+		.force = devices->force,
+	};
 	struct moat_host_pci fn;
 	int r;
 
 	r = moat_host_pci_read(NULL, device->spec.host, &fn, err);
 	if (r == 0)
-		r = moat_host_pci_verdict(NULL, &fn, devices->bdf, devices->n,
-					  device->spec.managed, devices->force,
-					  err);
+		r = moat_host_pci_verdict(NULL, &fn, &plan, err);
 	return r < 0 ? name_error(&device->spec, r, err) : 0;
 }
 

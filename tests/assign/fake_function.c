@@ -701,17 +701,17 @@ static int claim_driver(const struct moat_host *host, struct moat_bdf bdf,
 
 static int claim_verdict(const struct moat_host *host,
 			 const struct moat_host_pci *fn,
-			 const struct moat_bdf *same_guest, size_t n_same_guest,
-			 bool managed, bool force, struct moat_err *err)
+			 const struct moat_host_pci_plan *plan,
+			 struct moat_err *err)
 {
 	int r = fake_step(current->fn.sweep);
 
 	(void)host;
 	(void)fn;
-	(void)same_guest;
-	(void)n_same_guest;
-	(void)managed;
-	(void)force;
+	ck_assert_ptr_eq(plan->same_guest, current->params.same_guest);
+	ck_assert_uint_eq(plan->n_same_guest, current->params.n_same_guest);
+	ck_assert_int_eq(plan->managed, current->spec.managed);
+	ck_assert_int_eq(plan->force, current->params.force);
 	if (r == 0)
 		r = current->verdict;
 	return r < 0 ? moat_fail(err, r, "not assignable") : 0;

@@ -232,13 +232,17 @@ static int verdict(const struct fake_host *h, const char *addr,
 {
 	struct moat_host_pci fn = read_fn(h, addr);
 	struct moat_bdf list[2] = { fn.bdf };
-	size_t n = 1;
+	struct moat_host_pci_plan plan = {
+		.same_guest = list,
+		.n_same_guest = 1,
+		.managed = ask & ASK_MANAGED,
+		.force = ask & ASK_FORCE,
+	};
 
 	if (same)
-		list[n++] = fake_bdf(same);
+		list[plan.n_same_guest++] = fake_bdf(same);
 	err->msg[0] = '\0';
-	return moat_host_pci_verdict(&h->host, &fn, list, n, ask & ASK_MANAGED,
-				     ask & ASK_FORCE, err);
+	return moat_host_pci_verdict(&h->host, &fn, &plan, err);
 }
 
 static void chipset(struct fake_host *h)

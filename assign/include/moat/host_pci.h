@@ -52,13 +52,19 @@ int moat_host_pci_list(const struct moat_host *host,
 		       struct moat_err *err)
 	__attribute__((visibility("default")));
 
+/* How a function is meant to be assigned; all zero: by itself. */
+struct moat_host_pci_plan {
+	const struct moat_bdf *same_guest; /* all devices of that guest */
+	size_t n_same_guest;
+	bool managed; /* the caller will take it from its driver itself */
+	bool force;   /* even if the host needs it */
+};
+
 /**
  * moat_host_pci_verdict() - could this function be assigned now?
- * @same_guest: devices that go to the same guest, @fn's own among them
- * @managed:	the caller will take it from its driver itself
  *
  * The group rule: every other endpoint of its IOMMU group is unused, on a
- * VFIO driver (vfio-pci and its variants), or in @same_guest. Culprits are
+ * VFIO driver (vfio-pci and its variants), or in the plan. Culprits are
  * named. A bridge in the group is no culprit.
  * Return: 0 (assignable), -EBUSY (a driver, the host's own use, or the
  * group), -ENODEV (no IOMMU group), -EINVAL (a bridge); with the reason and
@@ -66,8 +72,7 @@ int moat_host_pci_list(const struct moat_host *host,
  */
 int moat_host_pci_verdict(const struct moat_host *host,
 			  const struct moat_host_pci *fn,
-			  const struct moat_bdf *same_guest,
-			  size_t n_same_guest, bool managed, bool force,
+			  const struct moat_host_pci_plan *plan,
 			  struct moat_err *err)
 	__attribute__((visibility("default")));
 
