@@ -66,7 +66,7 @@ struct machine {
 	sigset_t old_mask;
 	_Atomic(unsigned int) requests;
 	atomic_bool abandoned; /* it is on its way down before it ever ran */
-	bool wants_timeline; /* and its file can be written */
+	bool wants_timeline;   /* and its file can be written */
 	bool timeline_written;
 	struct timespec last_reset; /* zero: none yet */
 

@@ -60,7 +60,7 @@ spoilt() {
 	local message=$1
 
 	shift
-	refuses 1 "$message" run -kernel "$k" -m 64M \
+	refuses 1 "$message" run -kernel "$k" -m "${size:-128M}" \
 		-pcidevice "host=$nic,managed=on" "$@"
 }
 pages=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
@@ -72,10 +72,10 @@ spoilt "-timeline /nonexistent/x: No such file or directory" \
 	-serial "file:$work/serial" -timeline /nonexistent/x
 spoilt "-mem-path /nonexistent: No such file or directory" \
 	-mem-path /nonexistent
-spoilt "guest RAM needs 32 huge pages of 2 MiB, 0 are free, 32 are missing; reserve them with: echo 32 > $pages" \
+spoilt "guest RAM needs 64 huge pages of 2 MiB, 0 are free, 64 are missing; reserve them with: echo 64 > $pages" \
 	-hugepages 2M
-spoilt "guest RAM of 65536 MiB is more than the host has: N MiB are available; give less with -m" \
-	-hugepages off -m 64G
+size=64G spoilt "guest RAM of 65536 MiB is more than the host has: N MiB are available; give less with -m" \
+	-hugepages off
 many=()
 for _ in $(seq 31); do many+=(-pcidevice "host=$nic"); done
 spoilt "-pcidevice is given 32 times; the guest's PCI bus takes 31 devices" \
