@@ -486,20 +486,17 @@ static int reset_patiently(struct moat_device *dev)
 	}
 }
 
-static int function_reset(struct moat_device *dev, struct moat_err *err)
+/*
+ * The kernel saves COMMAND before a reset and restores it afterwards, and a
+ * device may have its own way to it: so bus mastering is turned off, and the
+ * device looked at, however the reset went.
+ */
+static int device_settle(struct moat_device *dev, struct moat_err *err)
 {
-	int r;
+	int r = device_quiesce(dev);
 
-	r = reset_patiently(dev);
-	if (r == -ENOTTY)
-		return moat_fail(err, r,
-				 "%s: the host knows no way to reset it; it "
-				 "keeps its state, with bus mastering off",
-				 dev->name);
-	if (r < 0)
-		return moat_fail(err, r, "%s: its reset failed: %s", dev->name,
-				 strerror(-r));
-	r = device_answers(dev);
+	if (r == 0)
+		r = device_answers(dev);
 	if (r == 0)
 		return 0;
 	if (dev->vmm && dev->vmm->event)
@@ -511,6 +508,25 @@ static int function_reset(struct moat_device *dev, struct moat_err *err)
 			 dev->name);
 }
 
+static int function_reset(struct moat_device *dev, struct moat_err *err)
+{
+	int reset_r, r;
+
+	reset_r = reset_patiently(dev);
+	r = device_settle(dev, err);
+	if (r < 0)
+		return r;
+	if (reset_r == -ENOTTY)
+		return moat_fail(err, reset_r,
+				 "%s: the host knows no way to reset it; it "
+				 "keeps its state, with bus mastering off",
+				 dev->name);
+	if (reset_r < 0)
+		return moat_fail(err, reset_r, "%s: its reset failed: %s",
+				 dev->name, strerror(-reset_r));
+	return 0;
+}
+
 static int device_reset_locked(struct moat_device *dev, struct moat_err *err)
 {
 	int r;
@@ -518,18 +534,29 @@ static int device_reset_locked(struct moat_device *dev, struct moat_err *err)
 	irq_off(dev);
 	config_power_on(dev);
 	msix_power_on(dev);
-	config_decode_changed(dev); /* COMMAND is zero now */
+	bars_unmap_stale(dev); /* COMMAND is zero now */
+	r = device_quiesce(dev);
+	if (r < 0)
+		moat_log(MOAT_LOG_DEBUG, dev->name,
+			 "quieting it before its reset: %s", strerror(-r));
 	r = function_reset(dev, err);
+	dev->resets_done++;
 	/* The pin works again. */
 	if (dev->vmm)
 		irq_sync(dev);
 	return r;
 }
 
+/*
+ * Each vCPU may ask for one at the same time, and a reset takes long: the
+ * first does for all who were waiting for the lock meanwhile.
+ */
 void device_reset_for_guest(struct moat_device *dev)
 {
 	struct moat_err err;
 
+	if (dev->resets_seen != dev->resets_done)
+		return;
 	if (device_reset_locked(dev, &err) < 0)
 		device_warn_err(dev, &err, "");
 }
@@ -566,9 +593,12 @@ uint32_t moat_device_config_read(struct moat_device *dev, uint16_t offset,
 void moat_device_config_write(struct moat_device *dev, uint16_t offset,
 			      unsigned int size, uint32_t value)
 {
+	unsigned int resets = dev->resets_done;
+
 	if (!access_valid(offset, size))
 		return;
 	pthread_mutex_lock(&dev->lock);
+	dev->resets_seen = resets;
 	if (dev->vmm)
 		config_write(dev, offset, size, value);
 	pthread_mutex_unlock(&dev->lock);

@@ -9,6 +9,7 @@
 #define MOAT_ASSIGN_DEVICE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,6 +43,12 @@ struct moat_device {
 	void *vmm_opaque;
 	bool pcie; /* the guest sees it behind a root port */
 	bool armed;
+	/*
+	 * Resets since it was opened; and how many there had been when the
+	 * access came that holds the lock now.
+	 */
+	atomic_uint resets_done;
+	unsigned int resets_seen;
 	/* COMMAND as last written to the device. */
 	uint16_t host_command;
 	struct config cfg;

@@ -321,9 +321,10 @@ static int vfio_reset(struct host_device *host)
 {
 	if (!host->can_reset)
 		return -ENOTTY;
-	if (ioctl(to_vfio(host)->fd, VFIO_DEVICE_RESET) < 0)
-		return -errno;
-	return 0;
+	if (ioctl(to_vfio(host)->fd, VFIO_DEVICE_RESET) == 0)
+		return 0;
+	/* So says the kernel also of a device that did not come back in time. */
+	return errno == ENOTTY ? -EIO : -errno;
 }
 
 static void vfio_close(struct host_device *host)

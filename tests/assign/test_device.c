@@ -279,6 +279,23 @@ START_TEST(reset_that_is_not_there)
 }
 END_TEST
 
+/* Bus mastering that nobody turned on through COMMAND goes off all the same. */
+START_TEST(reset_turns_mastering_off)
+{
+	for (int can = 0; can < 2; can++) {
+		fixture_init(&fx);
+		fx.fn.host.can_reset = can;
+		fixture_start(&fx);
+		fx.fn.backdoor = true;
+		fake_put(&fx.fn, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+		ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err),
+				 can ? 0 : -ENOTTY);
+		ck_assert_uint_eq(fake_get(&fx.fn, PCI_COMMAND, 2), 0);
+		fixture_fini(&fx);
+	}
+}
+END_TEST
+
 START_TEST(reset_that_has_to_wait)
 {
 	fixture_init(&fx);
@@ -407,7 +424,8 @@ CHECK_MAIN("device", open_under_sweep, plug_under_sweep, use_under_sweep,
 	   refusal_changes_nothing, dma_none_is_not_there_yet,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
 	   group_that_stays_refused, name_defaults_to_address,
-	   reset_is_power_on, reset_that_is_not_there, reset_that_has_to_wait,
+	   reset_is_power_on, reset_that_is_not_there,
+	   reset_turns_mastering_off, reset_that_has_to_wait,
 	   reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,
 	   many_vectors)
