@@ -24,6 +24,8 @@
 #include "vmm-glue/thread.h"
 #include "vmm-glue/timeline.h"
 
+#define MALLOC_TOP_PAD (1 << 20) /* address space; pages come as used */
+
 /* ---- memory ---- */
 
 static int map_for_devices(struct machine *machine, uint64_t gpa, uint64_t len,
@@ -361,6 +363,19 @@ static int plug(struct machine *machine, struct moat_err *err)
 	return 0;
 }
 
+/*
+ * One heap, and address space for it in one go: a heap for each thread would
+ * cost memory, and one that grows and shrinks waits for the mmap lock, which
+ * those who populate RAM hold most of the time.
+ */
+static void tune_malloc(void)
+{
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)mallopt(M_TOP_PAD, MALLOC_TOP_PAD);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * MALLOC_TOP_PAD);
+	(void)mallopt(M_MMAP_THRESHOLD, MALLOC_TOP_PAD);
+}
+
 static int init(struct machine *machine, struct moat_err *err)
 {
 	int r;
@@ -398,8 +413,7 @@ int machine_create_on(const struct kvm_sys *sys, const struct run_options *opts,
 	struct machine *machine;
 	int r;
 
-	/* A heap for each thread would cost more than the waiting. */
-	(void)mallopt(M_ARENA_MAX, 1);
+	tune_malloc();
 	machine = calloc(1, sizeof(*machine));
 	if (!machine)
 		return moat_fail(err, -ENOMEM, "out of memory");

@@ -38,8 +38,13 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/*
+ * Populating holds the process's mmap lock for reading. Another thread that
+ * needs it for writing (malloc, a thread's stack) waits for one chunk.
+ */
+#define POPULATE_CHUNK	     (8 * MiB)
+
 #define SMALL_PAGE	     (4 * KiB)
-#define POPULATE_CHUNK	     (64 * MiB)
 #define POPULATE_THREADS_MAX 16
 
 struct ram {
