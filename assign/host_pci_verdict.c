@@ -19,7 +19,14 @@
 #include "assign/host_pci_internal.h"
 #include "common/vfio_driver.h"
 
-#define CLASS_BRIDGE 0x06 /* PCI Code and ID Assignment, base class 06h */
+/*
+ * Endpoints by their header, but parts of the machine itself: what carries
+ * the processors' own accesses. Class and subclass from PCI Code and ID
+ * Assignment Specification, base class 06h; others of that class, such as
+ * 0680h, may be anything.
+ */
+#define CLASS_HOST_BRIDGE 0x0600
+#define CLASS_ISA_BRIDGE  0x0601
 
 /* More culprits than this are counted, not named. */
 #define CULPRITS_SHOWN 6
@@ -204,20 +211,38 @@ static int check_driver(const struct moat_host_pci *fn, bool managed,
 			 addr, fn->driver, typed);
 }
 
+static int check_kind(const struct moat_host_pci *fn, struct moat_err *err)
+{
+	uint32_t subclass = fn->class_code >> 8;
+	char addr[MOAT_BDF_STRLEN];
+
+	if (fn->is_bridge)
+		return moat_fail(err, -EINVAL,
+				 "%s is a bridge; only endpoints can be "
+				 "assigned",
+				 moat_bdf_str(fn->bdf, addr));
+	if (subclass == CLASS_HOST_BRIDGE || subclass == CLASS_ISA_BRIDGE)
+		return moat_fail(err, -EINVAL,
+				 "%s is %s bridge of this machine, which the "
+				 "host cannot do without; it cannot be "
+				 "assigned",
+				 moat_bdf_str(fn->bdf, addr),
+				 subclass == CLASS_HOST_BRIDGE ? "a host"
+							       : "the ISA");
+	return 0;
+}
+
 int moat_host_pci_verdict(const struct moat_host *host,
 			  const struct moat_host_pci *fn,
 			  const struct moat_host_pci_plan *plan,
 			  struct moat_err *err)
 {
-	char addr[MOAT_BDF_STRLEN];
 	int r;
 
 	host = host_or_this(host);
-	if (fn->is_bridge || fn->class_code >> 16 == CLASS_BRIDGE)
-		return moat_fail(err, -EINVAL,
-				 "%s is a bridge; only endpoints can be "
-				 "assigned",
-				 moat_bdf_str(fn->bdf, addr));
+	r = check_kind(fn, err);
+	if (r < 0)
+		return r;
 	if (fn->iommu_group == MOAT_NO_GROUP)
 		return host_pci_no_group(host, fn->bdf, err);
 	if (fn->in_use[0] && !plan->force)

@@ -72,7 +72,10 @@ struct row {
 
 static bool is_bridge(const struct moat_host_pci *fn)
 {
-	return fn->is_bridge || fn->class_code >> 16 == PCI_BASE_CLASS_BRIDGE;
+	uint32_t subclass = fn->class_code >> 8;
+
+	return fn->is_bridge || subclass == PCI_CLASS_BRIDGE_HOST ||
+	       subclass == PCI_CLASS_BRIDGE_ISA;
 }
 
 /* Names come from a file: nothing but plain characters to the terminal. */

@@ -317,9 +317,37 @@ START_TEST(bridges_are_refused)
 			 -EINVAL);
 	ck_assert_str_eq(err.msg, "0000:00:1c.0 is a bridge; only endpoints "
 				  "can be assigned");
-	ck_assert_int_eq(verdict(&h, isa.addr, NULL, ASK_MANAGED, &err),
-			 -EINVAL);
 	fake_host_fini(&h);
+}
+END_TEST
+
+/* The header makes a bridge, not the class; parts of the machine are kept. */
+START_TEST(endpoints_of_the_bridge_class)
+{
+	static const struct {
+		unsigned int class_code;
+		const char *says; /* NULL: assignable */
+	} cases[] = {
+		{ 0x060000, "0000:04:08.0 is a host bridge of this machine" },
+		{ 0x060100, "0000:04:08.0 is the ISA bridge of this machine" },
+		{ 0x060500, NULL },
+		{ 0x068000, NULL },
+	};
+	struct fake_fn fn = ssd;
+	struct moat_err err;
+	struct fake_host h;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake_host_init(&h);
+		fn.class_code = cases[i].class_code;
+		fake_add_fn(&h, &fn);
+		ck_assert_int_eq(verdict(&h, fn.addr, NULL, ASK_MANAGED, &err),
+				 cases[i].says ? -EINVAL : 0);
+		if (cases[i].says)
+			ck_assert_ptr_eq(strstr(err.msg, cases[i].says),
+					 err.msg);
+		fake_host_fini(&h);
+	}
 }
 END_TEST
 
@@ -464,6 +492,7 @@ CHECK_MAIN("host_pci", a_function_is_read_whole, what_is_missing_reads_as_none,
 	   the_list_is_sorted_and_skips_what_is_no_device,
 	   a_driver_in_the_way_is_named_with_both_remedies,
 	   a_function_on_vfio_is_assignable, bridges_are_refused,
+	   endpoints_of_the_bridge_class,
 	   without_a_group_the_reason_is_looked_for,
 	   culprits_of_the_group_are_named, many_culprits_are_counted,
 	   what_the_host_needs_takes_force,
