@@ -7,9 +7,10 @@
  * one down. A guest that enables both MSI and MSI-X, which no driver may,
  * gets MSI-X.
  *
- * Locking: the device's.
+ * Locking: the device's, and fds_lock inside it.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -22,7 +23,12 @@
 /* What a process needs besides its devices' eventfds. */
 #define FDS_BESIDES 256
 
-/* Eventfds that all devices together may come to use. */
+/*
+ * Devices open in parallel, and the limit is the process's: @fds_lock is held
+ * from reading it to writing it, and guards @fds_promised, the eventfds that
+ * all devices together may come to use.
+ */
+static pthread_mutex_t fds_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int fds_promised;
 
 /*
@@ -34,17 +40,21 @@ static void fds_reserve(unsigned int n)
 	struct rlimit lim;
 	rlim_t want;
 
-	want = FDS_BESIDES +
-	       __atomic_add_fetch(&fds_promised, n, __ATOMIC_RELAXED);
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur >= want)
-		return;
-	lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &lim);
+	pthread_mutex_lock(&fds_lock);
+	fds_promised += n;
+	want = FDS_BESIDES + (rlim_t)fds_promised;
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < want) {
+		lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	pthread_mutex_unlock(&fds_lock);
 }
 
 static void fds_release(unsigned int n)
 {
-	__atomic_sub_fetch(&fds_promised, n, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&fds_lock);
+	fds_promised -= n;
+	pthread_mutex_unlock(&fds_lock);
 }
 
 int irq_open(struct moat_device *dev, struct moat_err *err)
