@@ -35,19 +35,24 @@ void claim_init(struct claim *c, const struct claim_ops *ops,
 	(void)host_pci_short(bdf, c->typed);
 }
 
+/* Did the write not even reach the kernel's driver core? */
+static bool is_denied(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -EROFS;
+}
+
 static int write_attr(const struct claim *c, const char *path, const char *text,
 		      struct moat_err *err)
 {
-	bool denied;
 	int r;
 
 	r = c->ops->write(c->ops->opaque, path, text);
 	if (r == 0)
 		return 0;
-	denied = r == -EACCES || r == -EPERM || r == -EROFS;
 	return moat_fail(err, r, "%s: cannot write %s: %s%s", c->addr, path,
 			 strerror(-r),
-			 denied ? "; this needs root, and sysfs writable" : "");
+			 is_denied(r) ? "; this needs root, and sysfs writable"
+				      : "");
 }
 
 int claim_set_override(const struct claim *c, const char *name,
@@ -131,6 +136,8 @@ static int detach(const struct claim *c, const char *driver,
 	if (r < 0)
 		return moat_fail(err, r, "%s: its path is too long", c->addr);
 	r = write_attr(c, path, c->addr, err);
+	if (is_denied(r))
+		return r;
 	if (settle(c, ""))
 		return 0; /* perhaps it had left by itself meanwhile */
 	if (r < 0)
@@ -186,7 +193,7 @@ static int attach(const struct claim *c, const char *driver,
 	r = c->ops->write(c->ops->opaque, path, c->addr);
 	if (r < 0 && has_driver(c, driver))
 		return 0; /* something else bound it just then */
-	if (r == -EACCES || r == -EPERM || r == -EROFS)
+	if (is_denied(r))
 		return moat_fail(err, r,
 				 "%s: cannot write %s: %s; this needs root, "
 				 "and sysfs writable",

@@ -719,6 +719,29 @@ START_TEST(lack_of_rights_names_the_file_and_root)
 }
 END_TEST
 
+/* A write that was turned away has no effect to wait for. */
+START_TEST(a_denied_unbind_is_not_waited_for)
+{
+	static const int denied[] = { EACCES, EPERM, EROFS };
+	struct moat_err err;
+	struct fake_host h;
+	bool bound;
+
+	for (size_t i = 0; i < ARRAY_SIZE(denied); i++) {
+		fake_init_with(&h, &ssd);
+		h.ops.settle_ms = UINT_MAX; /* the test's deadline is sooner */
+		h.fail_at = 2;
+		h.fail_errno = denied[i];
+		ck_assert_int_eq(bind_fn(&h, SSD, 0, &bound, &err), -denied[i]);
+		ck_assert_ptr_nonnull(strstr(err.msg, "/unbind: "));
+		ck_assert_ptr_nonnull(strstr(err.msg, "this needs root"));
+		h.fail_at = 0;
+		assert_untouched(&h, SSD, "nvme");
+		fake_host_fini(&h);
+	}
+}
+END_TEST
+
 /* Where a record cannot be kept, nothing may be changed. */
 START_TEST(an_unsafe_state_directory_is_refused)
 {
@@ -919,30 +942,28 @@ START_TEST(one_function_is_worked_on_by_one_at_a_time)
 }
 END_TEST
 
-CHECK_MAIN("claim", bind_and_release_leave_no_trace,
-	   a_function_without_driver_is_so_again,
-	   an_earlier_override_comes_back,
-	   a_function_bound_by_others_stays_theirs,
-	   asking_to_release_makes_no_state_directory,
-	   a_failed_bind_puts_everything_back, a_failed_undo_keeps_the_record,
-	   a_failed_release_keeps_the_record, a_killed_bind_can_be_undone,
-	   a_killed_bind_can_be_bound_again, a_killed_release_can_be_done_again,
-	   what_a_living_process_took_is_left_to_it,
-	   a_reused_process_number_is_not_the_owner,
-	   a_dead_owners_binding_is_inherited,
-	   a_binding_made_to_stay_outlives_a_run,
-	   moat_bind_makes_a_dead_owners_binding_stay,
-	   an_open_device_is_never_waited_for,
-	   files_of_other_groups_do_not_count,
-	   a_group_goes_back_with_its_last_member,
-	   release_own_goes_on_after_a_failure,
-	   a_driver_that_does_not_let_go_is_named,
-	   vfio_pci_is_loaded_when_it_is_missing,
-	   an_unloaded_driver_is_loaded_for_release, refusals_change_nothing,
-	   lack_of_rights_names_the_file_and_root,
-	   an_unsafe_state_directory_is_refused,
-	   a_record_that_cannot_be_kept_stops_the_bind,
-	   a_second_bind_owes_nothing, what_others_did_since_is_kept,
-	   records_survive_printing_and_parsing, records_are_read_strictly,
-	   a_strange_record_is_left_alone,
-	   one_function_is_worked_on_by_one_at_a_time)
+CHECK_MAIN(
+	"claim", bind_and_release_leave_no_trace,
+	a_function_without_driver_is_so_again, an_earlier_override_comes_back,
+	a_function_bound_by_others_stays_theirs,
+	asking_to_release_makes_no_state_directory,
+	a_failed_bind_puts_everything_back, a_failed_undo_keeps_the_record,
+	a_failed_release_keeps_the_record, a_killed_bind_can_be_undone,
+	a_killed_bind_can_be_bound_again, a_killed_release_can_be_done_again,
+	what_a_living_process_took_is_left_to_it,
+	a_reused_process_number_is_not_the_owner,
+	a_dead_owners_binding_is_inherited,
+	a_binding_made_to_stay_outlives_a_run,
+	moat_bind_makes_a_dead_owners_binding_stay,
+	an_open_device_is_never_waited_for, files_of_other_groups_do_not_count,
+	a_group_goes_back_with_its_last_member,
+	release_own_goes_on_after_a_failure,
+	a_driver_that_does_not_let_go_is_named,
+	vfio_pci_is_loaded_when_it_is_missing,
+	an_unloaded_driver_is_loaded_for_release, refusals_change_nothing,
+	lack_of_rights_names_the_file_and_root,
+	a_denied_unbind_is_not_waited_for, an_unsafe_state_directory_is_refused,
+	a_record_that_cannot_be_kept_stops_the_bind, a_second_bind_owes_nothing,
+	what_others_did_since_is_kept, records_survive_printing_and_parsing,
+	records_are_read_strictly, a_strange_record_is_left_alone,
+	one_function_is_worked_on_by_one_at_a_time)
