@@ -31,9 +31,6 @@
 #include "common/parse.h"
 #include "common/util.h"
 
-/* Deeper stacks of dm on md on dm do not occur; loops must end. */
-#define STACK_MAX 12
-
 enum use_kind { USE_MOUNT, USE_SWAP };
 
 struct use {
@@ -98,15 +95,12 @@ static int add_use(struct in_use *u, const struct purpose *why,
 	return 0;
 }
 
-static int add_stack(struct in_use *u, const struct purpose *why,
-		     const char *path, unsigned int depth);
-
-/* Walk into each entry of @dir whose name starts with @prefix. */
+/* Add what each entry of @dir whose name starts with @prefix links to. */
 static int add_links(struct in_use *u, const struct purpose *why,
-		     const char *dir, const char *prefix, unsigned int depth)
+		     const char *dir, const char *prefix)
 {
-	char link[PATH_MAX], path[PATH_MAX];
 	const struct dirent *entry;
+	char link[PATH_MAX], *path;
 	struct stat st;
 	int r = 0;
 	DIR *d;
@@ -119,32 +113,29 @@ static int add_links(struct in_use *u, const struct purpose *why,
 		    strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
 		if (moat_path(link, "%s/%s", dir, entry->d_name) < 0 ||
-		    lstat(link, &st) < 0 || !S_ISLNK(st.st_mode) ||
-		    !realpath(link, path))
+		    lstat(link, &st) < 0 || !S_ISLNK(st.st_mode))
 			continue;
-		r = add_stack(u, why, path, depth + 1);
+		path = realpath(link, NULL);
+		if (path)
+			r = add_use(u, why, path);
+		free(path);
 	}
 	(void)closedir(d);
 	return r;
 }
 
 /*
- * @path and all that it stands on. A partition has no links of its own: its
- * disk has them. A disk of an NVMe subsystem is reached through any of the
+ * Add what @path stands on. A partition has no links of its own: its disk
+ * has them. A disk of an NVMe subsystem is reached through any of the
  * controllers that the subsystem's directory links to, and lies in none.
  */
-static int add_stack(struct in_use *u, const struct purpose *why,
-		     const char *path, unsigned int depth)
+static int add_below(struct in_use *u, const struct purpose *why,
+		     const char *path)
 {
 	char disk[PATH_MAX], sub[PATH_MAX];
 	char *slash;
 	int r;
 
-	if (depth > STACK_MAX)
-		return 0;
-	r = add_use(u, why, path);
-	if (r < 0)
-		return r;
 	if (moat_path(sub, "%s/partition", path) < 0 ||
 	    moat_path(disk, "%s", path) < 0)
 		return 0;
@@ -152,7 +143,7 @@ static int add_stack(struct in_use *u, const struct purpose *why,
 	if (access(sub, F_OK) == 0 && slash)
 		*slash = '\0';
 	if (moat_path(sub, "%s/slaves", disk) == 0) {
-		r = add_links(u, why, sub, "", depth);
+		r = add_links(u, why, sub, "");
 		if (r < 0)
 			return r;
 	}
@@ -163,20 +154,44 @@ static int add_stack(struct in_use *u, const struct purpose *why,
 	slash = strrchr(disk, '/');
 	if (!slash || strncmp(slash + 1, "nvme-subsys", 11))
 		return 0;
-	return add_links(u, why, disk, "nvme", depth);
+	return add_links(u, why, disk, "nvme");
+}
+
+/*
+ * All that the uses from @first on stand on. Each path is a use once, so this
+ * ends even where links go round; and it takes no more stack for more of
+ * them, as threads have little.
+ */
+static int add_stacks(struct in_use *u, size_t first)
+{
+	int r = 0;
+
+	for (size_t i = first; r == 0 && i < u->n_uses; i++) {
+		/* The array moves as it grows; its strings do not. */
+		const struct use use = u->uses[i];
+		const struct purpose why = { use.kind, use.where, use.disk };
+
+		r = add_below(u, &why, use.path);
+	}
+	return r;
 }
 
 static int add_block_link(struct in_use *u, enum use_kind kind,
 			  const char *where, const char *link)
 {
 	struct purpose why = { .kind = kind, .where = where };
-	char path[PATH_MAX], disk[NAME_MAX];
+	const size_t first = u->n_uses;
+	char disk[NAME_MAX], *path;
+	int r;
 
-	if (!realpath(link, path))
+	path = realpath(link, NULL);
+	if (!path)
 		return 0; /* no such block device: a file system without one */
 	(void)snprintf(disk, sizeof(disk), "/dev/%s", strrchr(path, '/') + 1);
 	why.disk = disk;
-	return add_stack(u, &why, path, 0);
+	r = add_use(u, &why, path);
+	free(path);
+	return r < 0 ? r : add_stacks(u, first);
 }
 
 static int add_block(struct in_use *u, enum use_kind kind, const char *where,
@@ -220,17 +235,22 @@ static int add_node(struct in_use *u, enum use_kind kind, const char *where,
 static int add_btrfs(struct in_use *u, const char *where, const char *node)
 {
 	struct purpose why = { .kind = USE_MOUNT, .where = where };
-	char dir[PATH_MAX], link[PATH_MAX], path[PATH_MAX], disk[NAME_MAX];
+	char dir[PATH_MAX], link[PATH_MAX], disk[NAME_MAX], *path;
+	const size_t first = u->n_uses;
 	const struct dirent *entry;
 	const char *name;
 	int r = 0;
 	DIR *d;
 
-	if (node_link(u, node, link) < 0 || !realpath(link, path) ||
+	if (node_link(u, node, link) < 0 ||
 	    moat_path(dir, "%s/fs/btrfs", u->host->sysfs) < 0)
 		return 0;
-	name = strrchr(path, '/') + 1;
-	(void)snprintf(disk, sizeof(disk), "/dev/%s", name);
+	path = realpath(link, NULL);
+	if (!path)
+		return 0;
+	(void)snprintf(disk, sizeof(disk), "/dev/%s", strrchr(path, '/') + 1);
+	free(path);
+	name = strrchr(disk, '/') + 1;
 	why.disk = disk;
 	d = opendir(dir);
 	if (!d)
@@ -241,18 +261,18 @@ static int add_btrfs(struct in_use *u, const char *where, const char *node)
 		    access(link, F_OK) < 0)
 			continue;
 		*strrchr(link, '/') = '\0';
-		r = add_links(u, &why, link, "", 0);
+		r = add_links(u, &why, link, "");
 	}
 	(void)closedir(d);
-	return r;
+	return r < 0 ? r : add_stacks(u, first);
 }
 
 /* A 9p file system that a virtio device serves is mounted by its tag. */
 static int add_9p(struct in_use *u, const char *where, const char *tag)
 {
 	struct purpose why = { .kind = USE_MOUNT, .where = where };
-	char dir[PATH_MAX], path[PATH_MAX], device[PATH_MAX], text[64];
-	char disk[NAME_MAX];
+	char dir[PATH_MAX], path[PATH_MAX], text[64];
+	char disk[NAME_MAX], *device;
 	const struct dirent *entry;
 	int r = 0;
 	DIR *d;
@@ -271,8 +291,10 @@ static int add_9p(struct in_use *u, const char *where, const char *tag)
 		    strcmp(text, tag))
 			continue;
 		*strrchr(path, '/') = '\0';
-		if (realpath(path, device))
+		device = realpath(path, NULL);
+		if (device)
 			r = add_use(u, &why, device);
+		free(device);
 	}
 	(void)closedir(d);
 	return r;

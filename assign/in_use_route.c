@@ -80,6 +80,21 @@ bool in_use_path_through(const char *path, const char *addr)
 	return false;
 }
 
+/*
+ * Where an entry of a directory leads; the caller frees it. Paths are kept
+ * off the stack, of which a thread has little and this goes deep.
+ */
+static char *follow(const char *dir, const char *name)
+{
+	char *link, *target;
+
+	if (asprintf(&link, "%s/%s", dir, name) < 0)
+		return NULL;
+	target = realpath(link, NULL);
+	free(link);
+	return target;
+}
+
 static bool interface_needs(const char *path, const char *addr,
 			    unsigned int depth);
 
@@ -89,25 +104,25 @@ static bool interface_needs(const char *path, const char *addr,
  */
 static bool lowers_need(const char *path, const char *addr, unsigned int depth)
 {
-	char link[PATH_MAX], lower[PATH_MAX];
 	const struct dirent *entry;
 	size_t n = 0, n_need = 0;
+	char *lower;
 	bool bond;
 	DIR *d;
 
-	if (moat_path(link, "%s/bonding", path) < 0)
-		return false;
-	bond = access(link, F_OK) == 0;
 	d = opendir(path);
 	if (!d)
 		return false;
+	bond = faccessat(dirfd(d), "bonding", F_OK, 0) == 0;
 	while ((entry = readdir(d))) {
-		if (strncmp(entry->d_name, "lower_", 6) ||
-		    moat_path(link, "%s/%s", path, entry->d_name) < 0 ||
-		    !realpath(link, lower))
+		if (strncmp(entry->d_name, "lower_", 6))
+			continue;
+		lower = follow(path, entry->d_name);
+		if (!lower)
 			continue;
 		n++;
 		n_need += interface_needs(lower, addr, depth + 1);
+		free(lower);
 	}
 	(void)closedir(d);
 	return bond ? n && n_need == n : n_need > 0;

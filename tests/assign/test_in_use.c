@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,14 @@
 #define SSD  PCI "/0000:04:00.0/nvme/nvme0"
 #define HDD  PCI "/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"
 #define VIRT "sys/devices/virtual"
+
+/* Sanitizers, which clang does not tell of, make frames larger. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	defined(__clang__)
+#define TEST_STACK (256 * KiB)
+#else
+#define TEST_STACK (64 * KiB)
+#endif
 
 /* What the SSD (04:00.0), the HDD's controller and two NICs are used for. */
 static void used_for(const struct fake_host *h, const char *addr,
@@ -94,6 +103,61 @@ START_TEST(device_mapper_on_raid_holds_all_below)
 	mounts(&h, "25 1 253:0 / /srv rw - xfs /dev/mapper/vg-srv rw\n");
 	used_for(&h, "04:00.0", "/dev/dm-0 is mounted on /srv");
 	used_for(&h, "00:1f.2", "/dev/dm-0 is mounted on /srv");
+	fake_host_fini(&h);
+}
+END_TEST
+
+static void *look(void *opaque)
+{
+	used_for(opaque, "04:00.0",
+		 "/dev/dm-39 is mounted on /deep; the only default route goes "
+		 "through it (eth0v9)");
+	return NULL;
+}
+
+/* dm on dm on dm, VLAN on VLAN; devices are opened by threads. */
+START_TEST(deep_stacks_take_little_of_a_threads_stack)
+{
+	char path[96], link[128], number[16];
+	pthread_attr_t attr;
+	pthread_t thread;
+	struct fake_host h;
+
+	disks(&h);
+	for (unsigned int i = 0; i < 40; i++) {
+		(void)snprintf(path, sizeof(path), VIRT "/block/dm-%u", i);
+		(void)snprintf(number, sizeof(number), "253:%u", 100 + i);
+		if (i)
+			block(&h, number, path);
+		(void)snprintf(link, sizeof(link), "%s/slaves/below", path);
+		if (i)
+			(void)snprintf(path, sizeof(path), VIRT "/block/dm-%u",
+				       i - 1);
+		fake_link(&h, link, i ? path : SSD "/nvme0n1");
+	}
+	mounts(&h, "25 1 253:139 / /deep rw - ext4 /dev/dm-39 rw\n");
+	for (unsigned int i = 0; i < 10; i++) {
+		(void)snprintf(path, sizeof(path), VIRT "/net/eth0v%u", i);
+		fake_dir(&h, path);
+		(void)snprintf(link, sizeof(link), "%s/lower_x", path);
+		if (i)
+			(void)snprintf(path, sizeof(path), VIRT "/net/eth0v%u",
+				       i - 1);
+		else
+			(void)snprintf(path, sizeof(path),
+				       PCI "/0000:04:00.0/net/eth0");
+		fake_dir(&h, path);
+		fake_link(&h, link, path);
+	}
+	fake_link(&h, "sys/class/net/eth0v9", VIRT "/net/eth0v9");
+	fake_write(&h, "proc/net/route",
+		   "eth0v9\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t"
+		   "0\n");
+	ck_assert_int_eq(pthread_attr_init(&attr), 0);
+	ck_assert_int_eq(pthread_attr_setstacksize(&attr, TEST_STACK), 0);
+	ck_assert_int_eq(pthread_create(&thread, &attr, look, &h), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	(void)pthread_attr_destroy(&attr);
 	fake_host_fini(&h);
 }
 END_TEST
@@ -342,7 +406,8 @@ START_TEST(long_answers_are_cut)
 END_TEST
 
 CHECK_MAIN("in_use", a_mounted_partition_holds_its_disk,
-	   device_mapper_on_raid_holds_all_below, a_stack_that_loops_ends,
+	   device_mapper_on_raid_holds_all_below,
+	   deep_stacks_take_little_of_a_threads_stack, a_stack_that_loops_ends,
 	   btrfs_holds_all_its_disks, an_nvme_subsystem_holds_its_controllers,
 	   a_9p_mount_holds_its_virtio_device, mounts_of_process_1_count_too,
 	   swap_holds_its_disk, broken_mountinfo_is_survived,
