@@ -325,7 +325,10 @@ static struct moat_device *device_new(const struct device_claim_ops *ops,
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return NULL;
-	(void)pthread_mutex_init(&dev->lock, NULL);
+	if (pthread_mutex_init(&dev->lock, NULL)) {
+		free(dev);
+		return NULL;
+	}
 	dev->claim_ops = ops;
 	dev->host_root = params->host;
 	dev->ioas = params->ioas;
