@@ -61,9 +61,15 @@ struct moat_device_params {
  * Steps, each undone when a later one fails: find it, check its IOMMU group,
  * claim it from its driver (or refuse, naming the driver), attach it to
  * @params->ioas, read config space and regions, build the guest's view.
- * Blocks for the kernel's reset of the device; thread-safe.
- * Return: 0 or a negative errno with the reason and remedy in @err, which
- * names the device.
+ * Blocks for the kernel's reset of the device, for its driver to let go, and
+ * for the guest's other devices in its group.
+ * Locking: none is held; devices may be opened in parallel.
+ * Return: 0; -EBUSY, -ENODEV or -EINVAL as of moat_host_pci_verdict() and
+ * moat_host_pci_bind(); what moat_ioas_attach() returns (-EINVAL: the host
+ * still uses a device of the group); -EOPNOTSUPP (dma=none); -EIO (it does
+ * not answer); -EINVAL or -E2BIG (config space that makes no sense); -ENOMEM;
+ * or the errno of reading the device. The reason and the remedy are in @err,
+ * which names the device; nothing of it is held then.
  */
 int moat_device_open(const struct moat_device_params *params,
 		     struct moat_device **ret_dev, struct moat_err *err)
@@ -75,20 +81,39 @@ int moat_device_open(const struct moat_device_params *params,
  * @vmm:   handed to each of @ops
  * @pcie:  true when the guest sees it behind a PCIe root port, false when it
  *	   sits on a root bus as a conventional device
+ *
+ * Once for each device, and before any vCPU runs.
+ * Locking: takes the device's lock, and calls @ops with it held.
+ * Return: 0; -EBUSY when the host's line of its INTx cannot be shared; -E2BIG
+ * or -EINVAL when the guest's view cannot be laid out; with the reason in
+ * @err. The device is then not plugged, and can be closed. An INTx that
+ * fails for any other reason is no error: it is hidden, and that is logged.
  */
 int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
 		     void *vmm, bool pcie, struct moat_err *err)
 	__attribute__((visibility("default")));
 
-/** moat_device_arm() - guest RAM is mapped whole: bus mastering may be on */
+/**
+ * moat_device_arm() - guest RAM is mapped whole: bus mastering may be on
+ *
+ * For good: a reset does not take it back. If the guest has asked for bus
+ * mastering already, it gets it now; a failure of that is logged.
+ * Locking: takes the device's lock.
+ */
 void moat_device_arm(struct moat_device *dev)
 	__attribute__((visibility("default")));
 
 /**
  * moat_device_reset() - as the guest's reset line would: function reset,
  * config space as at power-on, interrupts off, BARs unmapped
+ *
+ * Waits a few seconds for something else in the kernel that works on the
+ * device, and then for the reset.
+ * Locking: takes the device's lock, and calls the VMM with it held.
  * Return: 0, -ENOTTY when the device has no reset (its bus mastering and
- * interrupts are off all the same), or the reset's errno.
+ * interrupts are off all the same), -EAGAIN when the kernel kept it busy,
+ * -EIO when it does not answer afterwards (MOAT_EVENT_DEVICE_LOST comes
+ * first), or the reset's errno.
  */
 int moat_device_reset(struct moat_device *dev, struct moat_err *err)
 	__attribute__((visibility("default")));
@@ -98,7 +123,10 @@ int moat_device_reset(struct moat_device *dev, struct moat_err *err)
  * @dev: NULL, or opened; no vCPU may access it any more
  *
  * Interrupts off, bus mastering off, BARs unmapped, fd closed, detached from
- * the address space, driver given back where it was taken.
+ * the address space, driver given back where it was taken. Never fails: what
+ * cannot be given back is logged, and stays recorded.
+ * Locking: takes none, as nobody else may know the device any more; calls
+ * the VMM that it was plugged into.
  */
 void moat_device_close(struct moat_device *dev)
 	__attribute__((visibility("default")));

@@ -40,13 +40,22 @@ struct moat_host_pci {
 /**
  * moat_host_pci_read() - look one function up
  * @host: NULL for this machine
- * Return: 0, or -ENODEV with a sentence.
+ * Return: 0, -ENODEV (there is none at that address), the errno of reading
+ * sysfs, or of /proc where that must tell what the host uses; -EINVAL or
+ * -ERANGE for an attribute that is not what it should be.
  */
 int moat_host_pci_read(const struct moat_host *host, struct moat_bdf bdf,
 		       struct moat_host_pci *ret_fn, struct moat_err *err)
 	__attribute__((visibility("default")));
 
-/** moat_host_pci_list() - all functions, sorted by address; caller frees */
+/**
+ * moat_host_pci_list() - all functions, sorted by address
+ * @ret_fns: the caller frees it; never NULL, even when there are none
+ *
+ * What vanishes while the list is made is left out of it.
+ * Return: 0, the errno of opening the directory in sysfs (-ENOENT: no PCI at
+ * all), -ENOMEM, or as moat_host_pci_read() but -ENODEV; with a sentence.
+ */
 int moat_host_pci_list(const struct moat_host *host,
 		       struct moat_host_pci **ret_fns, size_t *ret_n,
 		       struct moat_err *err)
@@ -67,8 +76,9 @@ struct moat_host_pci_plan {
  * VFIO driver (vfio-pci and its variants), or in the plan. Culprits are
  * named. A bridge in the group is no culprit.
  * Return: 0 (assignable), -EBUSY (a driver, the host's own use, or the
- * group), -ENODEV (no IOMMU group), -EINVAL (a bridge); with the reason and
- * the remedy in @err.
+ * group), -ENODEV (no IOMMU group), -EINVAL (a bridge, or the host's own host
+ * or ISA bridge), or the errno of reading the group; with the reason and the
+ * remedy in @err.
  */
 int moat_host_pci_verdict(const struct moat_host *host,
 			  const struct moat_host_pci *fn,
@@ -76,9 +86,13 @@ int moat_host_pci_verdict(const struct moat_host *host,
 			  struct moat_err *err)
 	__attribute__((visibility("default")));
 
-/** moat_host_pci_group() - all functions of @bdf's IOMMU group, itself too
+/**
+ * moat_host_pci_group() - all functions of @bdf's IOMMU group, itself too
+ * @ret_fns: sorted by address; the caller frees it
  *
- * Their in_use stays empty. The caller frees the array.
+ * Their in_use stays empty.
+ * Return: 0, -ENOENT (no group, or no such function), -ENOMEM, or the errno
+ * of reading one of them.
  */
 int moat_host_pci_group(const struct moat_host *host, struct moat_bdf bdf,
 			struct moat_host_pci **ret_fns, size_t *ret_n)
@@ -92,7 +106,9 @@ struct moat_host_pci_user {
 
 /**
  * moat_host_pci_user() - does a process use the function through VFIO?
- * Return: 1 and who, or 0. Sees only processes that /proc shows.
+ * Sees only processes that /proc shows, and does not open the group itself.
+ * Return: 1 and who, or 0; never an error: what cannot be read counts as
+ * not using it.
  */
 int moat_host_pci_user(const struct moat_host *host, struct moat_bdf bdf,
 		       struct moat_host_pci_user *ret_user)
