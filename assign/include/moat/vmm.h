@@ -6,6 +6,12 @@
  * stands for the place in the guest where the device is plugged. vmm-glue/
  * implements the table on KVM, the unit tests in memory.
  *
+ * A program that is no VMM, but drives a device itself, implements the table
+ * too: map_memory() hands it the BAR, msi_connect() an eventfd to wait for,
+ * and accesses of what cannot be mapped go through the trap's functions. It
+ * refuses what it has no use for (intx_connect() with -EOPNOTSUPP) and plays
+ * the guest by moat_device_config_write(). docs/examples/edu-dma.c does.
+ *
  * Locking: the engine calls these with the device's lock held, from whatever
  * thread wrote the config space or the BAR. So an implementation may take
  * its own locks, but must hold none of them while it calls into the engine.
