@@ -20,7 +20,7 @@ reserve() {
 }
 
 start_moat() { # MEGABYTES off|2M
-	"$build/tests/lab/until" "$banner" "$moat" run -kernel "$LAB_KERNEL" \
+	"$build/tests/lab/until" "$banner" "$moat" run -kernel "$guest_kernel" \
 		-initrd "$initrd" -append "$append" -m "$1M" -hugepages "$2" \
 		-timeline "$work/timeline" -pcidevice "host=$nvme"
 }
@@ -33,7 +33,7 @@ start_qemu() {
 		-no-reboot -display none -serial stdio -accel kvm -cpu host \
 		-machine q35,memory-backend=m0 \
 		-object "memory-backend-memfd,id=m0,size=$1M,share=on,prealloc=on,prealloc-threads=2$huge" \
-		-m "$1" -kernel "$LAB_KERNEL" -initrd "$initrd" \
+		-m "$1" -kernel "$guest_kernel" -initrd "$initrd" \
 		-append "$append" -device "vfio-pci,host=$short"
 }
 
