@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The life of an assigned device: open, plug, arm, reset, close.
+ * The life of an assigned device: open, plug, arm, reset, withdraw, close.
  *
  * Each step of opening has its undo, and closing runs the same undos. The
  * order is what makes it safe: bus mastering is off before the device's fd
@@ -8,6 +8,9 @@
  * and it leaves before its driver gets it back.
  *
  * Opening does not reset: the kernel does, as the fd is made.
+ *
+ * A withdrawn device is closed while vCPUs run: what is left of it is the
+ * lock and a flag under it, behind which nothing of the host is touched.
  *
  * Locking: dev->lock, taken by every function that a vCPU may call. Opening
  * and closing have the device to themselves.
@@ -279,6 +282,7 @@ static int device_read(struct moat_device *dev, struct moat_err *err)
 /* Undoes device_build(). */
 static void device_unbuild(struct moat_device *dev)
 {
+	events_close(dev);
 	bars_close(dev);
 	irq_close(dev);
 }
@@ -309,6 +313,9 @@ static int device_build(struct moat_device *dev, struct moat_err *err)
 	r = config_build(dev, true, err);
 	if (r < 0)
 		goto unbuild;
+	r = events_open(dev, err);
+	if (r < 0)
+		goto unbuild;
 	return 0;
 unbuild:
 	device_unbuild(dev);
@@ -334,6 +341,7 @@ static struct moat_device *device_new(const struct device_claim_ops *ops,
 	dev->ioas = params->ioas;
 	dev->bdf = spec->host;
 	dev->warnings = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;
+	events_init(dev);
 	(void)snprintf(dev->name, sizeof(dev->name), "%s",
 		       spec->name[0] ? spec->name
 				     : moat_bdf_str(spec->host, bdf));
@@ -391,16 +399,35 @@ int moat_device_open(const struct moat_device_params *params,
 	return device_open_with(&host_claim_ops, params, ret_dev, err);
 }
 
+/*
+ * Only what the guest could see or reach is taken away under the lock. The
+ * rest takes long, and vCPUs would wait.
+ */
+void moat_device_withdraw(struct moat_device *dev)
+{
+	bool first;
+
+	pthread_mutex_lock(&dev->lock);
+	first = !dev->withdrawn;
+	if (first) {
+		irq_off(dev);
+		config_power_on(dev);
+		config_decode_changed(dev); /* COMMAND is zero now */
+		dev->withdrawn = true;
+	}
+	pthread_mutex_unlock(&dev->lock);
+	if (!first)
+		return;
+	device_unbuild(dev);
+	device_detach(dev);
+	device_release(dev);
+}
+
 void moat_device_close(struct moat_device *dev)
 {
 	if (!dev)
 		return;
-	irq_off(dev);
-	config_power_on(dev);
-	config_decode_changed(dev); /* COMMAND is zero now */
-	device_unbuild(dev);
-	device_detach(dev);
-	device_release(dev);
+	moat_device_withdraw(dev);
 	device_free(dev);
 }
 
@@ -453,7 +480,8 @@ void moat_device_arm(struct moat_device *dev)
 {
 	pthread_mutex_lock(&dev->lock);
 	dev->armed = true;
-	config_decode_changed(dev);
+	if (!dev->withdrawn)
+		config_decode_changed(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -569,7 +597,11 @@ int moat_device_reset(struct moat_device *dev, struct moat_err *err)
 	int r;
 
 	pthread_mutex_lock(&dev->lock);
-	r = device_reset_locked(dev, err);
+	if (dev->withdrawn)
+		r = moat_fail(err, -ENODEV, "%s: has been withdrawn",
+			      dev->name);
+	else
+		r = device_reset_locked(dev, err);
 	pthread_mutex_unlock(&dev->lock);
 	return r;
 }
@@ -583,12 +615,13 @@ static bool access_valid(uint16_t offset, unsigned int size)
 uint32_t moat_device_config_read(struct moat_device *dev, uint16_t offset,
 				 unsigned int size)
 {
-	uint32_t value;
+	uint32_t value = (uint32_t)all_ones(size);
 
 	if (!access_valid(offset, size))
 		return UINT32_MAX;
 	pthread_mutex_lock(&dev->lock);
-	value = config_read(dev, offset, size);
+	if (!dev->withdrawn)
+		value = config_read(dev, offset, size);
 	pthread_mutex_unlock(&dev->lock);
 	return value;
 }
@@ -602,7 +635,7 @@ void moat_device_config_write(struct moat_device *dev, uint16_t offset,
 		return;
 	pthread_mutex_lock(&dev->lock);
 	dev->resets_seen = resets;
-	if (dev->vmm)
+	if (dev->vmm && !dev->withdrawn)
 		config_write(dev, offset, size, value);
 	pthread_mutex_unlock(&dev->lock);
 }

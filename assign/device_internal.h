@@ -3,7 +3,9 @@
  * One assigned device, as the files of assign/ share it.
  *
  * Locking: @lock guards everything below it. The fields above it are set
- * while the device is opened, by one thread, and do not change afterwards.
+ * while the device is opened, by one thread, and do not change until it is
+ * closed or withdrawn: then they are for nobody who has not seen @withdrawn
+ * to be false under the lock, and not let go of it.
  */
 #ifndef MOAT_ASSIGN_DEVICE_INTERNAL_H
 #define MOAT_ASSIGN_DEVICE_INTERNAL_H
@@ -19,6 +21,7 @@
 
 #include "assign/bar.h"
 #include "assign/config.h"
+#include "assign/events.h"
 #include "assign/host_device.h"
 #include "assign/irq.h"
 
@@ -37,8 +40,11 @@ struct moat_device {
 	uint8_t raw[CONFIG_STANDARD_SIZE];
 	bool extended;	   /* the device has, and the host reaches, 4 KiB */
 	uint16_t pcie_cap; /* 0: none */
+	struct events events;
 
 	pthread_mutex_t lock;
+	/* Gone from the guest: nothing of the host may be touched any more. */
+	bool withdrawn;
 	const struct moat_vmm_ops *vmm; /* NULL: not plugged */
 	void *vmm_opaque;
 	bool pcie; /* the guest sees it behind a root port */

@@ -20,6 +20,7 @@ struct raw_spec {
 	const char *name; /* NULL: not given */
 	int dma;	  /* enum moat_dma_mode */
 	bool managed;
+	int on_error; /* enum moat_on_error */
 };
 
 #define KEY(field, name, type, ...) \
@@ -34,6 +35,10 @@ static const struct opt_desc spec_desc[] = {
 	    .help = "its name in messages (default: its address)"),
 	KEY(managed, "managed", OPT_BOOL, .def = "off",
 	    .help = "take it from its driver now, give it back at exit"),
+	KEY(on_error, "onerror", OPT_ENUM, .choices = "stop|withdraw",
+	    .def = "stop",
+	    .help = "when it fails, or the host asks for it: end, or go on "
+		    "without"),
 };
 
 static const struct opt_table spec_table = {
@@ -73,6 +78,7 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 		return moat_fail_prefix(err, r, WHAT ": host");
 	spec->dma = (enum moat_dma_mode)raw->dma;
 	spec->managed = raw->managed;
+	spec->on_error = (enum moat_on_error)raw->on_error;
 	return set_name(spec,
 			raw->name ? raw->name : moat_bdf_str(spec->host, addr),
 			err);

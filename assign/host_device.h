@@ -27,6 +27,8 @@ enum host_irq_index {
 	HOST_IRQ_INTX,
 	HOST_IRQ_MSI,
 	HOST_IRQ_MSIX,
+	HOST_IRQ_ERR, /* the host saw an error of the device; one eventfd */
+	HOST_IRQ_REQ, /* the host asks for the device; one eventfd */
 	HOST_IRQS,
 };
 
@@ -57,6 +59,7 @@ struct host_device_ops {
 	/* Return: 0 or the kernel's errno. A region is as probed at open. */
 	int (*region_info)(struct host_device *host, unsigned int region,
 			   struct host_region *ret_info);
+	/* ERR and REQ are independent of the others, and of each other. */
 	int (*irq_info)(struct host_device *host, enum host_irq_index irq,
 			struct host_irq *ret_info);
 

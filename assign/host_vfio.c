@@ -30,6 +30,11 @@ SAME(HOST_REGION_CONFIG, VFIO_PCI_CONFIG_REGION_INDEX);
 SAME(HOST_IRQ_INTX, VFIO_PCI_INTX_IRQ_INDEX);
 SAME(HOST_IRQ_MSI, VFIO_PCI_MSI_IRQ_INDEX);
 SAME(HOST_IRQ_MSIX, VFIO_PCI_MSIX_IRQ_INDEX);
+SAME(HOST_IRQ_ERR, VFIO_PCI_ERR_IRQ_INDEX);
+SAME(HOST_IRQ_REQ, VFIO_PCI_REQ_IRQ_INDEX);
+
+/* What there is to interrupt with has always been there; the rest came later. */
+#define IRQS_MIN (HOST_IRQ_MSIX + 1)
 
 /* The kernel asks for a few hundred bytes; more than this is a mistake. */
 #define REGION_INFO_MAX (64 * KiB)
@@ -262,8 +267,13 @@ static int vfio_irq_info(struct host_device *host, enum host_irq_index irq,
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = irq };
 
-	if (ioctl(to_vfio(host)->fd, VFIO_DEVICE_GET_IRQ_INFO, &info) < 0)
-		return -errno;
+	if (ioctl(to_vfio(host)->fd, VFIO_DEVICE_GET_IRQ_INFO, &info) < 0) {
+		/* So it answers for what a device or a kernel has not. */
+		if (errno != EINVAL || irq < IRQS_MIN)
+			return -errno;
+		info.count = 0;
+		info.flags = 0;
+	}
 	ret_info->count = info.flags & VFIO_IRQ_INFO_EVENTFD ? info.count : 0;
 	ret_info->maskable = info.flags & VFIO_IRQ_INFO_MASKABLE;
 	ret_info->noresize = info.flags & VFIO_IRQ_INFO_NORESIZE;
@@ -349,7 +359,7 @@ int host_vfio_open(int fd, struct host_device **ret_host, struct moat_err *err)
 				 "VFIO does not describe the device: %s",
 				 strerror(errno));
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) ||
-	    info.num_regions < HOST_REGIONS || info.num_irqs < HOST_IRQS)
+	    info.num_regions < HOST_REGIONS || info.num_irqs < IRQS_MIN)
 		return moat_fail(err, -EINVAL,
 				 "VFIO does not offer it as a PCI device "
 				 "(flags 0x%x, %u regions, %u interrupts)",

@@ -19,6 +19,7 @@ struct machine_device {
 	struct moat_device_spec spec;
 	struct vmm_place place;
 	struct moat_device *dev; /* NULL: not open */
+	atomic_bool given_up;	 /* to be withdrawn, or it has been */
 	pthread_t thread;
 	bool has_thread;
 	int error; /* of the thread */
@@ -228,8 +229,11 @@ static void bar(void *opaque, unsigned int index,
 static int reset(void *opaque, struct moat_err *err)
 {
 	struct machine_device *device = opaque;
+	int r;
 
-	return moat_device_reset(device->dev, err);
+	r = moat_device_reset(device->dev, err);
+	/* Lost by now, or before: the guest boots again without it. */
+	return atomic_load(&device->given_up) ? 0 : r;
 }
 
 static const char *name(void *opaque)
@@ -284,6 +288,41 @@ void machine_devices_arm(struct machine_devices *devices)
 {
 	for (size_t i = 0; i < devices->n; i++)
 		moat_device_arm(devices->device[i].dev);
+}
+
+size_t machine_devices_fds(const struct machine_devices *devices,
+			   struct pollfd fds[MACHINE_DEVICES_FDS])
+{
+	for (size_t i = 0; i < devices->n; i++)
+		fds[i] = (struct pollfd) {
+			.fd = moat_device_event_fd(devices->device[i].dev),
+			.events = POLLIN,
+		};
+	return devices->n;
+}
+
+void machine_devices_take_events(struct machine_devices *devices)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		moat_device_take_events(devices->device[i].dev);
+}
+
+bool machine_devices_give_up(struct vmm_place *place)
+{
+	struct machine_device *device =
+		container_of(place, struct machine_device, place);
+
+	if (device->spec.on_error != MOAT_ON_ERROR_WITHDRAW)
+		return false;
+	atomic_store(&device->given_up, true);
+	return true;
+}
+
+void machine_devices_withdraw(struct machine_devices *devices)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		if (atomic_load(&devices->device[i].given_up))
+			moat_device_withdraw(devices->device[i].dev);
 }
 
 const char *machine_devices_name(const struct vmm_place *place)

@@ -7,6 +7,10 @@
 #ifndef MOAT_VMM_MACHINE_DEVICES_H
 #define MOAT_VMM_MACHINE_DEVICES_H
 
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <moat/device.h>
 
 #include "vmm-glue/options.h"
@@ -45,6 +49,31 @@ int machine_devices_plug(struct machine_devices *devices,
 
 /** machine_devices_arm() - guest RAM is mapped */
 void machine_devices_arm(struct machine_devices *devices);
+
+/* As many fds as there can be devices, for poll(2). */
+#define MACHINE_DEVICES_FDS OPT_LIST_MAX
+
+/**
+ * machine_devices_fds() - what to poll for news of the devices
+ * @fds: an entry for each device, which poll(2) skips when it has none
+ * Return: how many entries. Then machine_devices_take_events().
+ */
+size_t machine_devices_fds(const struct machine_devices *devices,
+			   struct pollfd fds[MACHINE_DEVICES_FDS]);
+
+/** machine_devices_take_events() - have each device report its news */
+void machine_devices_take_events(struct machine_devices *devices);
+
+/**
+ * machine_devices_give_up() - something is wrong with a device
+ *
+ * Return: true when the user wants the guest to go on without it: then
+ * machine_devices_withdraw() has work. From any thread, takes no lock.
+ */
+bool machine_devices_give_up(struct vmm_place *place);
+
+/** machine_devices_withdraw() - take away the devices that were given up */
+void machine_devices_withdraw(struct machine_devices *devices);
 
 /** machine_devices_name() - whose place it is, for messages */
 const char *machine_devices_name(const struct vmm_place *place);

@@ -29,6 +29,7 @@ enum machine_request_bit {
 	REQUEST_VCPU_DIED = 1u << 3,
 	REQUEST_DEVICE_DIED = 1u << 4,
 	REQUEST_TIMELINE = 1u << 5,
+	REQUEST_WITHDRAW = 1u << 6,
 };
 
 /* Populates guest RAM and maps it for the devices, beside all else. */

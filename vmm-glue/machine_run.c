@@ -5,7 +5,9 @@
  *
  * What comes from other threads (a device of the platform, a dying vCPU, an
  * event of an assigned device) is a bit in @requests and a write to
- * @wake_fd; nobody but the main thread changes the machine.
+ * @wake_fd; nobody but the main thread changes the machine. The main thread
+ * also polls what the assigned devices have for it, which they report as
+ * events, too.
  */
 #include <errno.h>
 #include <poll.h>
@@ -73,35 +75,36 @@ static void device_died(struct machine *machine, const char *name,
 {
 	(void)pthread_mutex_lock(&machine->event_lock);
 	if (machine->event_error == 0)
-		machine->event_error = moat_fail(&machine->event_err, -EIO,
-						 "%s: %s: %s", name, what,
-						 detail);
+		machine->event_error =
+			moat_fail(&machine->event_err, -EIO,
+				  "%s: %s: %s; the guest ends "
+				  "(onerror=withdraw would take the device "
+				  "from it instead)",
+				  name, what, detail);
 	(void)pthread_mutex_unlock(&machine->event_lock);
 	post(machine, REQUEST_DEVICE_DIED);
 }
 
+/* What happened, and what becomes of the guest, as onerror= says. */
 static void on_device_event(struct vmm_place *place, enum moat_event event,
 			    const char *detail)
 {
+	static const char *const what[] = {
+		[MOAT_EVENT_DEVICE_ERROR] =
+			"the host reports an error of the device",
+		[MOAT_EVENT_DEVICE_LOST] = "the device is gone",
+		[MOAT_EVENT_RELEASE_WANTED] = "the host wants the device back",
+	};
 	const char *name = machine_devices_name(place);
 	struct machine *machine = place->opaque;
 
-	switch (event) {
-	case MOAT_EVENT_DEVICE_ERROR:
-		device_died(machine, name,
-			    "the host reports an error of the device", detail);
-		break;
-	case MOAT_EVENT_DEVICE_LOST:
-		device_died(machine, name, "the device is gone", detail);
-		break;
-	case MOAT_EVENT_RELEASE_WANTED:
-		moat_log(MOAT_LOG_WARN, name,
-			 "the host wants the device back, so the guest ends: "
-			 "%s",
-			 detail);
-		post(machine, REQUEST_QUIT);
-		break;
+	if (!machine_devices_give_up(place)) {
+		device_died(machine, name, what[event], detail);
+		return;
 	}
+	moat_log(MOAT_LOG_WARN, name, "%s: %s; the guest goes on without it",
+		 what[event], detail);
+	post(machine, REQUEST_WITHDRAW);
 }
 
 struct vmm_place machine_place(struct machine *machine)
@@ -223,15 +226,18 @@ void machine_write_timeline(struct machine *machine)
 static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 			     struct moat_err *err)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[2 + MACHINE_DEVICES_FDS] = {
 		{ .fd = machine->wake_fd, .events = POLLIN },
 		{ .fd = machine->signal_fd, .events = POLLIN },
 	};
+	size_t n = 2 + machine_devices_fds(machine->devices, fds + 2);
 	uint64_t count;
 	int signal;
 
-	if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+	if (poll(fds, n, -1) < 0 && errno != EINTR)
 		return moat_fail(err, -errno, "poll: %s", strerror(errno));
+	/* What they report becomes requests. */
+	machine_devices_take_events(machine->devices);
 	/* Emptied before the bits are taken: one that comes later wakes. */
 	if (read(machine->wake_fd, &count, sizeof(count)) < 0)
 		count = 0;
@@ -317,6 +323,8 @@ static int handle(struct machine *machine, unsigned int bits,
 	}
 	if (bits & (REQUEST_QUIT | REQUEST_POWEROFF))
 		return 0;
+	if (bits & REQUEST_WITHDRAW)
+		machine_devices_withdraw(machine->devices);
 	if (bits & REQUEST_RESET) {
 		if (machine->opts->no_reboot)
 			return 0;

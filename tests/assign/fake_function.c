@@ -175,7 +175,7 @@ static int fake_irq_set(struct host_device *host, enum host_irq_index irq,
 	if (r < 0)
 		return r;
 	fn->irq_calls++;
-	for (i = 0; i < HOST_IRQS; i++)
+	for (i = 0; i <= HOST_IRQ_MSIX && irq <= HOST_IRQ_MSIX; i++)
 		if (i != irq && fn->enabled[i])
 			return -EINVAL; /* one kind at a time */
 	if (start + count > fn->irq[irq].count)
@@ -347,6 +347,8 @@ void fake_function_init(struct fake_function *fn, struct fake_sweep *sweep)
 	fn->irq[HOST_IRQ_MSI] = (struct host_irq) { 8, false, true };
 	fn->irq[HOST_IRQ_MSIX] =
 		(struct host_irq) { FAKE_VECTORS, false, true };
+	fn->irq[HOST_IRQ_ERR] = (struct host_irq) { 1, false, true };
+	fn->irq[HOST_IRQ_REQ] = (struct host_irq) { 1, false, true };
 
 	fake_put(fn, PCI_VENDOR_ID, 4, 0x56781234);
 	/* As the kernel leaves it: decoding; and more than it should. */

@@ -22,6 +22,12 @@ static const struct {
 	    .dma = MOAT_DMA_IOMMU,
 	    .name = "disk",
 	    .managed = true } },
+	{ "host=04:08.0,onerror=stop",
+	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
+	{ "onerror=withdraw,host=04:08.0",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .on_error = MOAT_ON_ERROR_WITHDRAW } },
 	{ "name=a b=c,managed=off,dma=none,host=10000:e1:1f.7",
 	  { .host = { 0x10000, 0xe1, 0x1f, 7 },
 	    .dma = MOAT_DMA_NONE,
@@ -48,6 +54,7 @@ START_TEST(good_specs_are_understood)
 		ck_assert_int_eq(spec.dma, want->dma);
 		ck_assert_str_eq(spec.name, want->name);
 		ck_assert_int_eq(spec.managed, want->managed);
+		ck_assert_int_eq(spec.on_error, want->on_error);
 	}
 }
 END_TEST
@@ -77,6 +84,7 @@ static const struct {
 	{ "host=04:08.0,managed=yes", "'yes' is not a value of managed" },
 	{ "host=04:08.0,managed", "'managed' needs a value" },
 	{ "host=04:08.0,Dma=iommu", "unknown key 'Dma'" },
+	{ "host=04:08.0,onerror=ignore", "expected stop|withdraw" },
 	{ "host=04:08.0,color=red", "unknown key 'color'" },
 	{ "host=04:08.0,host=04:08.0", "host is given twice" },
 	{ "host=04:08.0,name=", "'name' needs a value" },
@@ -113,7 +121,8 @@ END_TEST
 START_TEST(help_names_every_key)
 {
 	static const char *const keys[] = { "host=", "dma=iommu|none",
-					    "name=", "managed=on|off" };
+					    "name=", "managed=on|off",
+					    "onerror=stop|withdraw" };
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f;

@@ -113,9 +113,47 @@ void moat_device_arm(struct moat_device *dev)
  * Return: 0, -ENOTTY when the device has no reset (its bus mastering and
  * interrupts are off all the same), -EAGAIN when the kernel kept it busy,
  * -EIO when it does not answer afterwards (MOAT_EVENT_DEVICE_LOST comes
- * first), or the reset's errno.
+ * first), -ENODEV when it has been withdrawn, or the reset's errno.
  */
 int moat_device_reset(struct moat_device *dev, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_device_event_fd() - readable while the host has news of the device
+ *
+ * For poll(2), select(2) or epoll(7) only; then moat_device_take_events().
+ * Constant from open to close, but for a device that is withdrawn: it has
+ * none, and this returns -1.
+ * Locking: for the thread that takes the events and withdraws.
+ */
+int moat_device_event_fd(const struct moat_device *dev)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_device_take_events() - report what the host had to say
+ *
+ * Calls the VMM's event() for each: MOAT_EVENT_DEVICE_ERROR when the host
+ * saw an error of the device, MOAT_EVENT_RELEASE_WANTED when something on
+ * the host waits for the device, and asks again from time to time. Does not
+ * block. Before moat_device_plug() there is nobody to tell: the news stay.
+ * Source: linux/vfio.h, VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX.
+ */
+void moat_device_take_events(struct moat_device *dev)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_device_withdraw() - take a device from a guest that runs on
+ *
+ * Interrupts off, BARs unmapped, bus mastering off; then it is closed and
+ * given back as by moat_device_close(). To the guest it looks pulled out:
+ * config space reads all ones. What stays answers the guest until
+ * moat_device_close(), which is still needed.
+ *
+ * Blocks for the kernel's reset and for the host's driver. vCPUs may be
+ * accessing it meanwhile; not to be called from a vCPU's access nor from the
+ * VMM's event(), where the device's lock is held. Again: does nothing.
+ */
+void moat_device_withdraw(struct moat_device *dev)
 	__attribute__((visibility("default")));
 
 /**

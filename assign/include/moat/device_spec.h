@@ -18,6 +18,12 @@ enum moat_dma_mode {
 	MOAT_DMA_NONE,	/* no fence; asked for by name */
 };
 
+/* What becomes of the guest when the device fails or is asked back. */
+enum moat_on_error {
+	MOAT_ON_ERROR_STOP,	/* the guest ends; the default */
+	MOAT_ON_ERROR_WITHDRAW, /* it goes on without the device */
+};
+
 #define MOAT_NAME_MAX 64
 
 struct moat_device_spec {
@@ -25,6 +31,7 @@ struct moat_device_spec {
 	enum moat_dma_mode dma;
 	char name[MOAT_NAME_MAX]; /* never empty after parsing */
 	bool managed;
+	enum moat_on_error on_error; /* policy: the VMM's, not the engine's */
 };
 
 /**

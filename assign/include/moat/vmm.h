@@ -111,7 +111,13 @@ struct moat_vmm_ops {
 	void (*msi_disconnect)(void *vmm, unsigned int route);
 	int (*msi_commit)(void *vmm);
 
-	/** event() - report; the engine has no policy of its own */
+	/**
+	 * event() - report; the engine has no policy of its own
+	 * @detail: what is known of it, a clause for a message
+	 *
+	 * The answer may be moat_device_withdraw(), from another place: the
+	 * device's lock is held here.
+	 */
 	void (*event)(void *vmm, enum moat_event event, const char *detail);
 };
 
