@@ -7,8 +7,9 @@
  * lets be mapped lie above the trap as guest memory: the segments. They leave
  * out the pages with the MSI-X table and its pending bits, which the engine
  * plays itself. What has no segment is served by the trap, through reads and
- * writes of the VFIO region: the table's pages, ports, BARs smaller than a
- * page, and everything for which the VMM has no slot left.
+ * writes of the VFIO region: the table's pages, BARs smaller than a page, and
+ * everything for which the VMM has no slot left. Ports are always trapped;
+ * how they are reached, ports.c knows.
  *
  *	offset 0        segment       table   PBA        segment       size
  *	|---------------------------|-------|-------|------------------|
@@ -90,8 +91,11 @@ static uint64_t device_read(struct bar *bar, uint64_t offset, unsigned int size)
 	uint8_t buf[8];
 	int r;
 
-	r = host->ops->region_read(host, HOST_REGION_BAR0 + bar->index, offset,
-				   buf, size);
+	if (bar->info.kind == MOAT_BAR_PIO)
+		r = ports_read(bar->dev, bar->index, offset, buf, size);
+	else
+		r = host->ops->region_read(host, HOST_REGION_BAR0 + bar->index,
+					   offset, buf, size);
 	if (r < 0) {
 		dev_warn(bar->dev, "reading BAR %u at 0x%llx: %s", bar->index,
 			 (unsigned long long)offset, strerror(-r));
@@ -108,8 +112,11 @@ static void device_write(struct bar *bar, uint64_t offset, unsigned int size,
 	int r;
 
 	put_le(buf, size, value);
-	r = host->ops->region_write(host, HOST_REGION_BAR0 + bar->index, offset,
-				    buf, size);
+	if (bar->info.kind == MOAT_BAR_PIO)
+		r = ports_write(bar->dev, bar->index, offset, buf, size);
+	else
+		r = host->ops->region_write(host, HOST_REGION_BAR0 + bar->index,
+					    offset, buf, size);
 	if (r < 0)
 		dev_warn(bar->dev, "writing BAR %u at 0x%llx: %s", bar->index,
 			 (unsigned long long)offset, strerror(-r));
@@ -259,6 +266,8 @@ static void bar_unmap(struct bar *bar)
 	bar_unmap_segments(bar);
 	bar->dev->vmm->untrap(bar->dev->vmm_opaque, &bar->trap);
 	bar->trapped = false;
+	if (!is_memory(bar))
+		ports_hide(bar->dev, bar->index);
 }
 
 /*
@@ -311,7 +320,8 @@ static int bar_map(struct bar *bar, uint64_t addr)
 	if (r < 0)
 		return r;
 	bar->trapped = true;
-	r = bar_map_segments(bar, addr);
+	r = is_memory(bar) ? bar_map_segments(bar, addr)
+			   : ports_show(dev, bar->index);
 	if (r < 0)
 		bar_unmap(bar);
 	return r;

@@ -32,6 +32,7 @@
 #include "assign/device_internal.h"
 #include "assign/host_pci_internal.h"
 #include "common/clock.h"
+#include "common/util.h"
 #include "common/vfio_driver.h"
 
 /*
@@ -283,11 +284,14 @@ static int device_read(struct moat_device *dev, struct moat_err *err)
 static void device_unbuild(struct moat_device *dev)
 {
 	events_close(dev);
+	ports_close(dev);
 	bars_close(dev);
 	irq_close(dev);
 }
 
-static int device_build(struct moat_device *dev, struct moat_err *err)
+static int device_build(struct moat_device *dev,
+			const struct moat_device_spec *spec,
+			struct moat_err *err)
 {
 	int r;
 
@@ -302,6 +306,9 @@ static int device_build(struct moat_device *dev, struct moat_err *err)
 	if (r < 0)
 		goto unbuild;
 	r = bars_open(dev, err);
+	if (r < 0)
+		goto unbuild;
+	r = ports_open(dev, spec->pio, err);
 	if (r < 0)
 		goto unbuild;
 	r = msix_check(dev, err);
@@ -350,6 +357,7 @@ static struct moat_device *device_new(const struct device_claim_ops *ops,
 
 static void device_free(struct moat_device *dev)
 {
+	ports_free(dev);
 	(void)pthread_mutex_destroy(&dev->lock);
 	free(dev);
 }
@@ -377,7 +385,7 @@ int device_open_with(const struct device_claim_ops *ops,
 	r = device_attach(dev, params, err);
 	if (r < 0)
 		goto release;
-	r = device_build(dev, err);
+	r = device_build(dev, params->spec, err);
 	if (r < 0)
 		goto detach;
 	*ret_dev = dev;
@@ -428,6 +436,7 @@ void moat_device_close(struct moat_device *dev)
 	if (!dev)
 		return;
 	moat_device_withdraw(dev);
+	ports_unplug(dev);
 	device_free(dev);
 }
 
@@ -468,9 +477,15 @@ int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
 	dev->pcie = pcie;
 	dev->vmm = ops;
 	dev->vmm_opaque = vmm;
-	r = plug_intx(dev, err);
+	r = ports_plug(dev, err);
 	if (r < 0)
-		dev->vmm = NULL;
+		goto unplug;
+	r = plug_intx(dev, err);
+	if (r == 0)
+		goto unlock;
+	ports_unplug(dev);
+unplug:
+	dev->vmm = NULL;
 unlock:
 	pthread_mutex_unlock(&dev->lock);
 	return r;
@@ -670,4 +685,6 @@ static const struct device_claim_ops host_claim_ops = {
 	.attach = moat_ioas_attach,
 	.detach = moat_ioas_detach,
 	.host_open = host_vfio_open,
+	.ports = host_pci_ports,
+	.pio = &pio_host_ops,
 };

@@ -24,6 +24,7 @@
 #include "assign/events.h"
 #include "assign/host_device.h"
 #include "assign/irq.h"
+#include "assign/ports.h"
 
 struct device_claim_ops;
 
@@ -41,6 +42,7 @@ struct moat_device {
 	bool extended;	   /* the device has, and the host reaches, 4 KiB */
 	uint16_t pcie_cap; /* 0: none */
 	struct events events;
+	struct ports ports;
 
 	pthread_mutex_t lock;
 	/* Gone from the guest: nothing of the host may be touched any more. */
@@ -86,6 +88,11 @@ struct device_claim_ops {
 	void (*detach)(struct moat_ioas *ioas, struct moat_bdf bdf);
 	int (*host_open)(int fd, struct host_device **ret_host,
 			 struct moat_err *err);
+	/* The host's ports behind a BAR of @len bytes. */
+	int (*ports)(const struct moat_host *host, struct moat_bdf bdf,
+		     unsigned int bar, unsigned int len, uint16_t *ret_first,
+		     struct moat_err *err);
+	const struct pio_ops *pio;
 };
 
 /** device_open_with() - moat_device_open() with the host behind a table */

@@ -21,6 +21,7 @@ struct raw_spec {
 	int dma;	  /* enum moat_dma_mode */
 	bool managed;
 	int on_error; /* enum moat_on_error */
+	int pio;      /* enum moat_pio_mode */
 };
 
 #define KEY(field, name, type, ...) \
@@ -39,6 +40,8 @@ static const struct opt_desc spec_desc[] = {
 	    .def = "stop",
 	    .help = "when it fails, or the host asks for it: end, or go on "
 		    "without"),
+	KEY(pio, "pio", OPT_ENUM, .choices = "auto|vfio|direct|thread",
+	    .def = "auto", .help = "how its ports are reached"),
 };
 
 static const struct opt_table spec_table = {
@@ -79,6 +82,7 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 	spec->dma = (enum moat_dma_mode)raw->dma;
 	spec->managed = raw->managed;
 	spec->on_error = (enum moat_on_error)raw->on_error;
+	spec->pio = (enum moat_pio_mode)raw->pio;
 	return set_name(spec,
 			raw->name ? raw->name : moat_bdf_str(spec->host, addr),
 			err);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <moat/bdf.h>
 #include <moat/err.h>
@@ -35,6 +36,18 @@ const char *host_pci_short(struct moat_bdf bdf, char buf[MOAT_BDF_STRLEN]);
  * Return: 0, or readlink's errno, negative; -EFBIG when it does not fit.
  */
 int host_pci_link_name(const char *path, char *buf, size_t size);
+
+/**
+ * host_pci_ports() - the host's ports behind an I/O BAR
+ * @len: ports that it has
+ *
+ * Return: 0, -ENODEV when the host gave it no ports, -EINVAL when what sysfs
+ * says does not fit.
+ * Source: Linux Documentation/PCI/sysfs-pci.rst, "resource".
+ */
+int host_pci_ports(const struct moat_host *host, struct moat_bdf bdf,
+		   unsigned int bar, unsigned int len, uint16_t *ret_first,
+		   struct moat_err *err);
 
 /**
  * host_pci_driver() - the driver that holds a function now

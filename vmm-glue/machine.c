@@ -192,6 +192,7 @@ static int create_vcpus(struct machine *machine, struct moat_err *err)
 		.vm = machine->vm,
 		.mmio = &machine->mmio,
 		.pio = &machine->pio,
+		.work = &machine->work,
 		.n = machine->opts->smp,
 		.name = machine->opts->name,
 		.resettable = !machine->opts->no_reboot,
@@ -395,7 +396,12 @@ static int init(struct machine *machine, struct moat_err *err)
 	r = iobus_init(&machine->pio);
 	if (r < 0)
 		goto fini_mmio;
+	r = vcpu_work_init(&machine->work);
+	if (r < 0)
+		goto fini_pio;
 	return 0;
+fini_pio:
+	iobus_fini(&machine->pio);
 fini_mmio:
 	iobus_fini(&machine->mmio);
 destroy_cond:
@@ -487,6 +493,7 @@ void machine_destroy(struct machine *machine)
 	kvm_vm_destroy(machine->vm);
 	ram_destroy(machine->ram);
 	boot_close(machine->boot);
+	vcpu_work_fini(&machine->work);
 	iobus_fini(&machine->pio);
 	iobus_fini(&machine->mmio);
 	(void)pthread_cond_destroy(&machine->memory.changed);

@@ -20,6 +20,7 @@
 #include "vmm-glue/platform.h"
 #include "vmm-glue/ram.h"
 #include "vmm-glue/vcpu.h"
+#include "vmm-glue/vcpu_work.h"
 
 /* What other threads ask of the main thread; bits of @requests. */
 enum machine_request_bit {
@@ -54,6 +55,7 @@ struct machine {
 	struct moat_ioas *ioas; /* NULL: there is no device */
 	struct ram *ram;
 	struct iobus mmio, pio;
+	struct vcpu_work work;
 	struct console *console;
 	struct serial *serial;
 	struct rtc *rtc;

@@ -113,6 +113,7 @@ struct vmm_place machine_place(struct machine *machine)
 		.vm = machine->vm,
 		.mmio = &machine->mmio,
 		.pio = &machine->pio,
+		.work = &machine->work,
 		.event = on_device_event,
 		.opaque = machine,
 	};

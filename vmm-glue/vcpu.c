@@ -9,6 +9,10 @@
  * last exit was about, and the vCPU's state is whole.
  *
  * A vCPU that died or reset the machine parks until it is stopped.
+ *
+ * Work for every vCPU thread (vcpu_work.h) is done where a thread gets leave
+ * to run. To have it done, all are interrupted as for a stop, and find that
+ * they may run on.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -338,6 +342,7 @@ static void *vcpu_main(void *opaque)
 		       vcpu->vcpus->config.name, vcpu->id % 1000);
 	(void)pthread_setname_np(pthread_self(), name);
 	while (await_run(vcpu)) {
+		vcpu_work_do(vcpu->vcpus->config.work);
 		if (vcpu->id == 0)
 			timeline_mark(TIMELINE_FIRST_ENTRY);
 		run_until_kicked(vcpu);
@@ -358,6 +363,25 @@ static int install_kick_handler(struct moat_err *err)
 	if (sigaction(KICK_SIGNAL, &action, NULL) < 0)
 		return moat_fail(err, -errno, "sigaction: %s", strerror(errno));
 	return 0;
+}
+
+/* One that is in the guest, or on its way there. */
+static void interrupt(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	(void)pthread_kill(vcpu->thread, KICK_SIGNAL);
+}
+
+/* Those that do not run will do the work before they do. */
+static void interrupt_running(void *opaque)
+{
+	struct vcpus *vcpus = opaque;
+
+	(void)pthread_mutex_lock(&vcpus->lock);
+	for (unsigned int i = 0; i < vcpus->config.n; i++)
+		if (vcpus->want == WANT_RUN && vcpus->vcpu[i].has_thread)
+			interrupt(&vcpus->vcpu[i]);
+	(void)pthread_mutex_unlock(&vcpus->lock);
 }
 
 /* ---- creation ---- */
@@ -473,6 +497,7 @@ int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus,
 		if (r < 0)
 			goto destroy_vcpus;
 	}
+	vcpu_work_set_kick(config->work, interrupt_running, vcpus);
 	*ret_vcpus = vcpus;
 	return 0;
 destroy_vcpus:
@@ -551,9 +576,7 @@ void vcpus_stop(struct vcpus *vcpus)
 		if (!vcpu->has_thread)
 			continue;
 		n_threads++;
-		__atomic_store_n(&vcpu->run->immediate_exit, 1,
-				 __ATOMIC_RELEASE);
-		(void)pthread_kill(vcpu->thread, KICK_SIGNAL);
+		interrupt(vcpu);
 	}
 	while (vcpus->n_stopped < n_threads)
 		(void)pthread_cond_wait(&vcpus->changed, &vcpus->lock);
@@ -576,6 +599,7 @@ void vcpus_destroy(struct vcpus *vcpus)
 {
 	if (!vcpus)
 		return;
+	vcpu_work_set_kick(vcpus->config.work, NULL, NULL);
 	vcpus_stop(vcpus);
 	set_want(vcpus, WANT_END);
 	for (unsigned int i = 0; i < vcpus->config.n; i++)

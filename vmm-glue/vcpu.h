@@ -19,15 +19,17 @@
 #include "vmm-glue/iobus.h"
 #include "vmm-glue/kvm_vm.h"
 #include "vmm-glue/platform.h"
+#include "vmm-glue/vcpu_work.h"
 
 struct vcpus;
 
 struct vcpus_config {
 	struct kvm_vm *vm;
 	struct iobus *mmio, *pio;
-	unsigned int n;			/* their APIC ids are 0 to n - 1 */
-	const char *name;		/* the guest's, for thread names */
-	bool resettable;		/* keep what vcpus_reset() needs */
+	struct vcpu_work *work; /* what each thread does before it runs */
+	unsigned int n;		/* their APIC ids are 0 to n - 1 */
+	const char *name;	/* the guest's, for thread names */
+	bool resettable;	/* keep what vcpus_reset() needs */
 	const struct platform_ops *ops; /* request() is called */
 	/* A vCPU met its end; called once, from its thread. */
 	void (*died)(void *opaque);

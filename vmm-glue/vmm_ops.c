@@ -80,6 +80,28 @@ static int msi_commit(void *vmm)
 	return kvm_vm_msi_commit(place->vm, place);
 }
 
+static int work_add(void *vmm, const struct moat_vcpu_work *work)
+{
+	struct vmm_place *place = vmm;
+
+	return vcpu_work_add(place->work, work);
+}
+
+static void work_run(void *vmm, const struct moat_vcpu_work *work)
+{
+	struct vmm_place *place = vmm;
+
+	(void)work; /* it does no harm to run the others, too */
+	vcpu_work_kick(place->work);
+}
+
+static void work_remove(void *vmm, const struct moat_vcpu_work *work)
+{
+	struct vmm_place *place = vmm;
+
+	vcpu_work_remove(place->work, work);
+}
+
 static void report_event(void *vmm, enum moat_event event, const char *detail)
 {
 	struct vmm_place *place = vmm;
@@ -98,5 +120,8 @@ const struct moat_vmm_ops vmm_kvm_ops = {
 	.msi_update = msi_update,
 	.msi_disconnect = msi_disconnect,
 	.msi_commit = msi_commit,
+	.vcpu_work_add = work_add,
+	.vcpu_work_run = work_run,
+	.vcpu_work_remove = work_remove,
 	.event = report_event,
 };

@@ -8,6 +8,7 @@
 #include "vmm-glue/iobus.h"
 #include "vmm-glue/kvm_vm.h"
 #include "vmm-glue/pci_host.h"
+#include "vmm-glue/vcpu_work.h"
 
 /*
  * The place of one assigned device in the guest: the engine's "vmm" pointer.
@@ -16,6 +17,7 @@
 struct vmm_place {
 	struct kvm_vm *vm;
 	struct iobus *mmio, *pio;
+	struct vcpu_work *work;
 	struct pci_slot slot; /* known once it is plugged into the PCI host */
 	/* Called from any thread, with the device's lock held. */
 	void (*event)(struct vmm_place *place, enum moat_event event,

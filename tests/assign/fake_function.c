@@ -3,6 +3,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -565,6 +566,34 @@ static void vmm_event(void *opaque, enum moat_event event, const char *detail)
 	vmm->event = event;
 }
 
+static int vmm_work_add(void *opaque, const struct moat_vcpu_work *work)
+{
+	struct fake_vmm *vmm = opaque;
+	int r = fake_step(vmm->sweep);
+
+	if (r < 0)
+		return r;
+	ck_assert_ptr_null(vmm->work);
+	vmm->work = work;
+	return 0;
+}
+
+static void vmm_work_run(void *opaque, const struct moat_vcpu_work *work)
+{
+	struct fake_vmm *vmm = opaque;
+
+	ck_assert_ptr_eq(vmm->work, work);
+	work->run(work->opaque);
+}
+
+static void vmm_work_remove(void *opaque, const struct moat_vcpu_work *work)
+{
+	struct fake_vmm *vmm = opaque;
+
+	ck_assert_ptr_eq(vmm->work, work);
+	vmm->work = NULL;
+}
+
 const struct moat_vmm_ops fake_vmm_ops = {
 	.map_memory = vmm_map_memory,
 	.unmap_memory = vmm_unmap_memory,
@@ -576,6 +605,9 @@ const struct moat_vmm_ops fake_vmm_ops = {
 	.msi_update = vmm_msi_update,
 	.msi_disconnect = vmm_msi_disconnect,
 	.msi_commit = vmm_msi_commit,
+	.vcpu_work_add = vmm_work_add,
+	.vcpu_work_run = vmm_work_run,
+	.vcpu_work_remove = vmm_work_remove,
 	.event = vmm_event,
 };
 
@@ -789,6 +821,78 @@ static int claim_host_open(int fd, struct host_device **ret_host,
 	return 0;
 }
 
+static int claim_ports(const struct moat_host *host, struct moat_bdf bdf,
+		       unsigned int bar, unsigned int len, uint16_t *ret_first,
+		       struct moat_err *err)
+{
+	int r = fake_step(current->fn.sweep);
+
+	(void)host;
+	(void)bdf;
+	if (r < 0)
+		return moat_fail(err, r, "no ports");
+	ck_assert_uint_eq(bar, 1);
+	ck_assert_uint_eq(len, FAKE_BAR1_SIZE);
+	*ret_first = FAKE_PORTS;
+	return 0;
+}
+
+struct fake_pio fake_pio;
+static _Thread_local bool permitted;
+
+static int pio_permit(uint16_t first, unsigned int len, bool on)
+{
+	int r = atomic_load(&fake_pio.error);
+
+	ck_assert_uint_eq(first, FAKE_PORTS);
+	ck_assert_uint_eq(len, FAKE_BAR1_SIZE);
+	if (on && r < 0)
+		return r;
+	if (on && !permitted)
+		atomic_fetch_add(&fake_pio.permitted, 1);
+	else if (!on && permitted)
+		atomic_fetch_sub(&fake_pio.permitted, 1);
+	permitted = on;
+	return 0;
+}
+
+static uint8_t *pio_locate(uint16_t port, unsigned int size)
+{
+	struct fake_function *fn = &current->fn;
+
+	ck_assert(permitted);
+	ck_assert(fake_get(fn, PCI_COMMAND, 2) & PCI_COMMAND_IO);
+	ck_assert(size == 1 || size == 2 || size == 4);
+	ck_assert_uint_eq(port % size, 0);
+	ck_assert_uint_ge(port, FAKE_PORTS);
+	ck_assert_uint_le(port + size, FAKE_PORTS + FAKE_BAR1_SIZE);
+	atomic_fetch_add(&fake_pio.accesses, 1);
+	fake_pio.last = pthread_self();
+	return fn->memory[1] + (port - FAKE_PORTS);
+}
+
+static uint32_t pio_in(uint16_t port, unsigned int size)
+{
+	return (uint32_t)get_le(pio_locate(port, size), size);
+}
+
+static void pio_out(uint16_t port, unsigned int size, uint32_t value)
+{
+	put_le(pio_locate(port, size), size, value);
+}
+
+static void pio_relax(void)
+{
+	(void)sched_yield();
+}
+
+static const struct pio_ops fake_pio_ops = {
+	.permit = pio_permit,
+	.in = pio_in,
+	.out = pio_out,
+	.relax = pio_relax,
+};
+
 const struct device_claim_ops fake_claim_ops = {
 	.read = claim_read,
 	.verdict = claim_verdict,
@@ -799,12 +903,15 @@ const struct device_claim_ops fake_claim_ops = {
 	.attach = claim_attach,
 	.detach = claim_detach,
 	.host_open = claim_host_open,
+	.ports = claim_ports,
+	.pio = &fake_pio_ops,
 };
 
 void fixture_init(struct fixture *fx)
 {
 	memset(fx, 0, sizeof(*fx));
 	current = fx;
+	memset(&fake_pio, 0, sizeof(fake_pio));
 	fake_function_init(&fx->fn, &fx->sweep);
 	fake_vmm_init(&fx->vmm, &fx->fn);
 	fx->spec.host.bus = 4;
@@ -823,6 +930,8 @@ void fixture_fini(struct fixture *fx)
 	fx->dev = NULL;
 	ck_assert(fixture_is_clean(fx));
 	ck_assert(fake_vmm_is_empty(&fx->vmm));
+	ck_assert_ptr_null(fx->vmm.work);
+	ck_assert_uint_eq(fake_pio.permitted, 0);
 	fake_function_fini(&fx->fn);
 }
 

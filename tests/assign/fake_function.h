@@ -14,6 +14,8 @@
 #ifndef MOAT_TESTS_FAKE_FUNCTION_H
 #define MOAT_TESTS_FAKE_FUNCTION_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +47,8 @@ enum {
 	FAKE_BAR1_SIZE = 0x20,	   /* ports */
 	FAKE_BAR2_SIZE = 0x100000, /* 64-bit prefetchable memory */
 	FAKE_BAR4_SIZE = 0x100,	   /* 32-bit memory, less than a page */
+
+	FAKE_PORTS = 0xd000, /* BAR 1 on the host */
 
 	FAKE_IRQ_FDS = 64,
 	FAKE_LOG = 64,
@@ -108,6 +112,19 @@ uint64_t fake_get(const struct fake_function *fn, unsigned int offset,
 void fake_fire(struct fake_function *fn, enum host_irq_index irq,
 	       unsigned int vector);
 
+/*
+ * The machine's ports. A thread that uses them without permission, or while
+ * the device does not decode, fails the test. Counters are for all threads.
+ */
+struct fake_pio {
+	atomic_uint accesses;
+	atomic_uint permitted; /* threads that are */
+	atomic_int error;      /* what permit() returns; 0: it works */
+	pthread_t last;	       /* thread that accessed, once there was one */
+};
+
+extern struct fake_pio fake_pio;
+
 #define FAKE_ROUTES 64
 #define FAKE_RANGES 32
 
@@ -137,6 +154,8 @@ struct fake_vmm {
 	unsigned int commits;
 	unsigned int events;
 	enum moat_event event;
+	/* Run on the thread that asks, which stands for a vCPU. */
+	const struct moat_vcpu_work *work;
 };
 
 extern const struct moat_vmm_ops fake_vmm_ops;

@@ -22,6 +22,20 @@ static const struct {
 	    .dma = MOAT_DMA_IOMMU,
 	    .name = "disk",
 	    .managed = true } },
+	{ "host=04:08.0,pio=auto",
+	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
+	{ "host=04:08.0,pio=vfio",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .pio = MOAT_PIO_VFIO } },
+	{ "host=04:08.0,pio=direct",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .pio = MOAT_PIO_DIRECT } },
+	{ "pio=thread,host=04:08.0",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .pio = MOAT_PIO_THREAD } },
 	{ "host=04:08.0,onerror=stop",
 	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
 	{ "onerror=withdraw,host=04:08.0",
@@ -55,6 +69,7 @@ START_TEST(good_specs_are_understood)
 		ck_assert_str_eq(spec.name, want->name);
 		ck_assert_int_eq(spec.managed, want->managed);
 		ck_assert_int_eq(spec.on_error, want->on_error);
+		ck_assert_int_eq(spec.pio, want->pio);
 	}
 }
 END_TEST
@@ -84,6 +99,7 @@ static const struct {
 	{ "host=04:08.0,managed=yes", "'yes' is not a value of managed" },
 	{ "host=04:08.0,managed", "'managed' needs a value" },
 	{ "host=04:08.0,Dma=iommu", "unknown key 'Dma'" },
+	{ "host=04:08.0,pio=ioperm", "expected auto|vfio|direct|thread" },
 	{ "host=04:08.0,onerror=ignore", "expected stop|withdraw" },
 	{ "host=04:08.0,color=red", "unknown key 'color'" },
 	{ "host=04:08.0,host=04:08.0", "host is given twice" },
@@ -120,9 +136,12 @@ END_TEST
 
 START_TEST(help_names_every_key)
 {
-	static const char *const keys[] = { "host=", "dma=iommu|none",
-					    "name=", "managed=on|off",
-					    "onerror=stop|withdraw" };
+	static const char *const keys[] = { "host=",
+					    "dma=iommu|none",
+					    "name=",
+					    "managed=on|off",
+					    "onerror=stop|withdraw",
+					    "pio=auto|vfio|direct|thread" };
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f;

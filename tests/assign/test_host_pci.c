@@ -6,6 +6,7 @@
 
 #include <moat/host_pci.h>
 
+#include "assign/host_pci_internal.h"
 #include "common/util.h"
 #include "tests/assign/fake_host.h"
 #include "tests/check_main.h"
@@ -486,7 +487,67 @@ START_TEST(without_proc_nothing_is_known_to_be_free)
 }
 END_TEST
 
-CHECK_MAIN("host_pci", a_function_is_read_whole, what_is_missing_reads_as_none,
+/* What sysfs says of a function with a memory BAR, and BAR 2 as given. */
+#define RESOURCES(bar2)                                                   \
+	"0x00000000febc0000 0x00000000febdffff 0x0000000000040200\n"      \
+	"0x0000000000000000 0x0000000000000000 0x0000000000000000\n" bar2 \
+	"\n0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+
+static const struct {
+	const char *text;
+	unsigned int bar;
+	int want;
+	const char *says;
+} port_cases[] = {
+	{ RESOURCES("0x000000000000c040 0x000000000000c05f 0x40101"), 2, 0,
+	  NULL },
+	{ RESOURCES("0xffe0 0xffff 0x40101"), 2, 0, NULL },
+	{ RESOURCES("0xc040 0xc05f 0x40101"), 0, -ENODEV, "no ports" },
+	{ RESOURCES("0xc040 0xc05f 0x40101"), 1, -ENODEV, "no ports" },
+	{ RESOURCES("0xc040 0xc05f 0x40101"), 5, -EINVAL, "BAR 5" },
+	{ RESOURCES("0x0 0x1f 0x40101"), 2, -ENODEV, "pci=realloc" },
+	{ RESOURCES("0xc040 0xc07f 0x40101"), 2, -EINVAL, "not the 32 ports" },
+	{ RESOURCES("0xc05f 0xc040 0x40101"), 2, -EINVAL, "not the 32 ports" },
+	{ RESOURCES("0xfff0 0x1000f 0x40101"), 2, -EINVAL, "0x1000f" },
+	{ RESOURCES("0x1c040 0x1c05f 0x40101"), 2, -EINVAL, "0x1c040" },
+	{ RESOURCES("0xc040 0xc05f"), 2, -EINVAL, "does not say" },
+	{ RESOURCES("0xc040 0xc05f 0x40101 0"), 2, -EINVAL, "does not say" },
+	{ RESOURCES("0xc040 -1 0x40101"), 2, -EINVAL, "does not say" },
+	{ RESOURCES("0xc040 0x1000000000000c05f 0x101"), 2, -EINVAL,
+	  "does not say" },
+	{ "", 0, -EINVAL, "does not say" },
+	{ NULL, 2, -ENOENT, "BAR 2" },
+};
+
+START_TEST(ports_are_found_or_their_lack_explained)
+{
+	struct moat_err err;
+	struct fake_host h;
+
+	for (size_t i = 0; i < ARRAY_SIZE(port_cases); i++) {
+		uint16_t first = 0;
+		int r;
+
+		fake_host_init(&h);
+		fake_add_fn(&h, &ssd);
+		if (port_cases[i].text)
+			fake_attr(&h, ssd.addr, "resource", port_cases[i].text);
+		r = host_pci_ports(&h.host, fake_bdf(ssd.addr),
+				   port_cases[i].bar, 32, &first, &err);
+		ck_assert_msg(r == port_cases[i].want, "case %zu: %d", i, r);
+		if (r == 0)
+			ck_assert(first == 0xc040 || first == 0xffe0);
+		else
+			ck_assert_msg(strstr(err.msg, port_cases[i].says) !=
+					      NULL,
+				      "case %zu: %s", i, err.msg);
+		fake_host_fini(&h);
+	}
+}
+END_TEST
+
+CHECK_MAIN("host_pci", ports_are_found_or_their_lack_explained,
+	   a_function_is_read_whole, what_is_missing_reads_as_none,
 	   a_made_up_group_is_no_group, the_header_type_makes_a_bridge,
 	   hostile_attributes_are_refused, an_absent_function_is_named,
 	   the_list_is_sorted_and_skips_what_is_no_device,

@@ -177,6 +177,7 @@ static struct fake_kvm fake;
 static struct kvm_vm *vm;
 static struct vcpus *vcpus;
 static struct iobus mmio, pio;
+static struct vcpu_work work;
 static struct moat_err err;
 
 /* What came out of the vCPU threads. */
@@ -246,6 +247,7 @@ static int create(unsigned int n, bool resettable)
 		.vm = vm,
 		.mmio = &mmio,
 		.pio = &pio,
+		.work = &work,
 		.n = n,
 		.name = "a guest with a long name",
 		.resettable = resettable,
@@ -265,6 +267,7 @@ static void setup(void)
 	ck_assert_int_eq(kvm_vm_create(&fake.sys, &vm, &err), 0);
 	ck_assert_int_eq(iobus_init(&mmio), 0);
 	ck_assert_int_eq(iobus_init(&pio), 0);
+	ck_assert_int_eq(vcpu_work_init(&work), 0);
 	ck_assert_int_eq(iobus_add(&mmio, &mmio_trap), 0);
 	ck_assert_int_eq(iobus_add(&pio, &pio_trap), 0);
 }
@@ -275,6 +278,7 @@ static void teardown(void)
 	kvm_vm_destroy(vm);
 	iobus_fini(&mmio);
 	iobus_fini(&pio);
+	vcpu_work_fini(&work);
 	ck_assert(fake_kvm_is_clean(&fake));
 }
 
@@ -635,7 +639,90 @@ START_TEST(memory_types_that_kvm_refuses_are_done_without)
 }
 END_TEST
 
-CHECK_MAIN("vcpu", cpuid_tells_one_socket_of_single_threaded_cores_on_intel,
+/* ---- work for every vCPU thread ---- */
+
+static atomic_uint n_worked;
+static _Thread_local unsigned int n_mine;
+static atomic_uint entered_without;
+
+static void on_work(void *opaque)
+{
+	atomic_fetch_add((atomic_uint *)opaque, 1);
+	n_mine++;
+}
+
+static int guest_needs_work(struct fake_vcpu *vcpu, struct kvm_run *run)
+{
+	(void)vcpu;
+	(void)run;
+	if (n_mine == 0)
+		atomic_fetch_add(&entered_without, 1);
+	(void)usleep(200);
+	return -EINTR;
+}
+
+static void await_work(unsigned int n)
+{
+	for (int i = 0; i < 10000 && atomic_load(&n_worked) < n; i++)
+		(void)usleep(500);
+	ck_assert_uint_ge(n_worked, n);
+}
+
+START_TEST(work_is_done_on_every_thread_before_it_runs_and_when_asked)
+{
+	static const struct moat_vcpu_work one = { on_work, &n_worked };
+
+	setup();
+	atomic_store(&n_worked, 0);
+	atomic_store(&entered_without, 0);
+	ck_assert_int_eq(vcpu_work_add(&work, &one), 0);
+	vcpu_work_kick(&work); /* there is nobody yet */
+	ck_assert_int_eq(create(3, false), 0);
+	vcpu_work_kick(&work);
+	for (unsigned int i = 0; i < 3; i++)
+		fake.vcpu[i].guest = guest_needs_work;
+	ck_assert_uint_eq(n_worked, 0);
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	await_work(3);
+	for (unsigned int i = 2; i < 20; i++) {
+		vcpu_work_kick(&work);
+		await_work(3 * i);
+	}
+	/* Kicks do not keep them from stopping, nor stops from kicks. */
+	vcpu_work_kick(&work);
+	vcpus_stop(vcpus);
+	vcpu_work_kick(&work);
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	vcpu_work_kick(&work);
+	vcpu_work_remove(&work, &one);
+	vcpus_stop(vcpus);
+	atomic_store(&n_worked, 0);
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	vcpu_work_kick(&work);
+	vcpus_stop(vcpus);
+	ck_assert_uint_eq(n_worked, 0);
+	ck_assert_uint_eq(entered_without, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(work_has_an_end)
+{
+	static const struct moat_vcpu_work one = { on_work, &n_worked };
+
+	setup();
+	for (unsigned int i = 0; i < VCPU_WORK_MAX; i++)
+		ck_assert_int_eq(vcpu_work_add(&work, &one), 0);
+	ck_assert_int_eq(vcpu_work_add(&work, &one), -ENOSPC);
+	vcpu_work_remove(&work, &one);
+	ck_assert_int_eq(vcpu_work_add(&work, &one), 0);
+	teardown();
+}
+END_TEST
+
+CHECK_MAIN("vcpu", work_is_done_on_every_thread_before_it_runs_and_when_asked,
+	   work_has_an_end,
+	   cpuid_tells_one_socket_of_single_threaded_cores_on_intel,
 	   cpuid_tells_one_socket_of_single_threaded_cores_on_amd,
 	   cpuid_promises_no_leaf_and_no_timer_that_is_not_there,
 	   creation_leaves_nothing_whichever_call_fails,

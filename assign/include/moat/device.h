@@ -85,7 +85,8 @@ int moat_device_open(const struct moat_device_params *params,
  * Once for each device, and before any vCPU runs.
  * Locking: takes the device's lock, and calls @ops with it held.
  * Return: 0; -EBUSY when the host's line of its INTx cannot be shared; -E2BIG
- * or -EINVAL when the guest's view cannot be laid out; with the reason in
+ * or -EINVAL when the guest's view cannot be laid out; -ENOTSUP or what
+ * vcpu_work_add() returned when pio=direct cannot be; with the reason in
  * @err. The device is then not plugged, and can be closed. An INTx that
  * fails for any other reason is no error: it is hidden, and that is logged.
  */

@@ -24,6 +24,14 @@ enum moat_on_error {
 	MOAT_ON_ERROR_WITHDRAW, /* it goes on without the device */
 };
 
+/* How the device's ports are reached, if it has any. */
+enum moat_pio_mode {
+	MOAT_PIO_AUTO,	 /* the default: vfio */
+	MOAT_PIO_VFIO,	 /* reads and writes of the VFIO device */
+	MOAT_PIO_DIRECT, /* port instructions on the vCPUs' threads */
+	MOAT_PIO_THREAD, /* port instructions on a thread for the device */
+};
+
 #define MOAT_NAME_MAX 64
 
 struct moat_device_spec {
@@ -32,6 +40,7 @@ struct moat_device_spec {
 	char name[MOAT_NAME_MAX]; /* never empty after parsing */
 	bool managed;
 	enum moat_on_error on_error; /* policy: the VMM's, not the engine's */
+	enum moat_pio_mode pio;
 };
 
 /**

@@ -50,6 +50,16 @@ struct moat_trap {
 	void *opaque;
 };
 
+/*
+ * Something to do on every vCPU thread. The struct belongs to the engine and
+ * stays put from vcpu_work_add() to vcpu_work_remove(). @run takes no lock and
+ * does not block, so it may be called with locks held.
+ */
+struct moat_vcpu_work {
+	void (*run)(void *opaque);
+	void *opaque;
+};
+
 /* A message-signalled interrupt as the guest programmed it. */
 struct moat_msi_msg {
 	uint64_t address;
@@ -110,6 +120,22 @@ struct moat_vmm_ops {
 			  const struct moat_msi_msg *msg);
 	void (*msi_disconnect)(void *vmm, unsigned int route);
 	int (*msi_commit)(void *vmm);
+
+	/**
+	 * vcpu_work_add() - have @work run on every vCPU thread
+	 *
+	 * On each that starts from now on, before it first enters the guest;
+	 * and on those that run, after each vcpu_work_run(), before they
+	 * enter the guest again: a vCPU that is in the guest has to leave
+	 * it. Waits for none of them, since one may be waiting for the lock
+	 * that the caller holds.
+	 * All three may be NULL; then pio=direct is refused.
+	 * Return: 0, -ENOSPC, -ENOMEM.
+	 */
+	int (*vcpu_work_add)(void *vmm, const struct moat_vcpu_work *work);
+	void (*vcpu_work_run)(void *vmm, const struct moat_vcpu_work *work);
+	/** vcpu_work_remove() - it runs nowhere when this returns */
+	void (*vcpu_work_remove)(void *vmm, const struct moat_vcpu_work *work);
 
 	/**
 	 * event() - report; the engine has no policy of its own
