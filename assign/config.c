@@ -250,6 +250,7 @@ void config_decode_changed(struct moat_device *dev)
 	 * not decode, so the guest must not have the mapping then.
 	 */
 	bars_unmap_stale(dev);
+	rom_unmap_stale(dev);
 	if (want != dev->host_command) {
 		r = host_config_write(dev, PCI_COMMAND, 2, want);
 		if (r < 0) {
@@ -260,6 +261,7 @@ void config_decode_changed(struct moat_device *dev)
 		dev->host_command = want;
 	}
 	bars_map_wanted(dev);
+	rom_map_wanted(dev);
 }
 
 /*
@@ -348,7 +350,7 @@ static const struct config_row header_rows[] = {
 	{ .first = PCI_HEADER_TYPE, .len = 1 },
 	/* BIST stays hidden: it takes the device off the bus for seconds. */
 	{ .first = PCI_SUBSYSTEM_VENDOR_ID, .len = 4 },
-	/* PCI_ROM_ADDRESS stays hidden: a BAR of no size. */
+	/* PCI_ROM_ADDRESS is rom.c's; without a ROM a BAR of no size. */
 	{ .first = PCI_CAPABILITY_LIST, .len = 1 },
 	{ .first = PCI_INTERRUPT_LINE, .len = 1, .writable = 0xff },
 	{ .first = PCI_INTERRUPT_PIN, .len = 1 },
@@ -378,6 +380,8 @@ static int header_build(struct moat_device *dev, struct moat_err *err)
 	}
 	if (r == 0)
 		r = bars_add_rows(dev);
+	if (r == 0)
+		r = rom_add_rows(dev);
 	if (r < 0)
 		return moat_fail(err, r, "%s: too many config registers",
 				 dev->name);

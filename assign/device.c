@@ -285,6 +285,7 @@ static void device_unbuild(struct moat_device *dev)
 {
 	events_close(dev);
 	ports_close(dev);
+	rom_close(dev);
 	bars_close(dev);
 	irq_close(dev);
 }
@@ -309,6 +310,9 @@ static int device_build(struct moat_device *dev,
 	if (r < 0)
 		goto unbuild;
 	r = ports_open(dev, spec->pio, err);
+	if (r < 0)
+		goto unbuild;
+	r = rom_open(dev, spec, err);
 	if (r < 0)
 		goto unbuild;
 	r = msix_check(dev, err);
@@ -581,6 +585,7 @@ static int device_reset_locked(struct moat_device *dev, struct moat_err *err)
 	config_power_on(dev);
 	msix_power_on(dev);
 	bars_unmap_stale(dev); /* COMMAND is zero now */
+	rom_unmap_stale(dev);
 	r = device_quiesce(dev);
 	if (r < 0)
 		moat_log(MOAT_LOG_DEBUG, dev->name,
@@ -661,6 +666,9 @@ void moat_device_bar(const struct moat_device *dev, unsigned int index,
 {
 	if (index < MOAT_PCI_BARS)
 		*ret_info = dev->bar[index].info;
+	else if (index == MOAT_PCI_ROM && dev->rom.size)
+		*ret_info = (struct moat_bar_info) { .kind = MOAT_BAR_MEM32,
+						     .size = dev->rom.size };
 	else
 		*ret_info = (struct moat_bar_info) { .kind = MOAT_BAR_NONE };
 }

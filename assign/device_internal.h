@@ -25,6 +25,7 @@
 #include "assign/host_device.h"
 #include "assign/irq.h"
 #include "assign/ports.h"
+#include "assign/rom.h"
 
 struct device_claim_ops;
 
@@ -61,6 +62,7 @@ struct moat_device {
 	uint16_t host_command;
 	struct config cfg;
 	struct bar bar[MOAT_PCI_BARS];
+	struct rom rom;
 	struct irqs irq;
 	uint16_t pm_cap; /* in the guest's view; 0: none */
 	struct moat_ratelimit warnings;

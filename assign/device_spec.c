@@ -22,6 +22,7 @@ struct raw_spec {
 	bool managed;
 	int on_error; /* enum moat_on_error */
 	int pio;      /* enum moat_pio_mode */
+	const char *rom;
 };
 
 #define KEY(field, name, type, ...) \
@@ -42,6 +43,8 @@ static const struct opt_desc spec_desc[] = {
 		    "without"),
 	KEY(pio, "pio", OPT_ENUM, .choices = "auto|vfio|direct|thread",
 	    .def = "auto", .help = "how its ports are reached"),
+	KEY(rom, "rom", OPT_STR, .arg = "on|off|FILE", .def = "off",
+	    .help = "the expansion ROM that the guest sees"),
 };
 
 static const struct opt_table spec_table = {
@@ -70,6 +73,28 @@ static int set_name(struct moat_device_spec *spec, const char *name,
 	return 0;
 }
 
+static int set_rom(struct moat_device_spec *spec, const char *rom,
+		   struct moat_err *err)
+{
+	size_t len = strlen(rom);
+
+	if (strcmp(rom, "off") == 0)
+		spec->rom = MOAT_ROM_OFF;
+	else if (strcmp(rom, "on") == 0)
+		spec->rom = MOAT_ROM_ON;
+	else
+		spec->rom = MOAT_ROM_FILE;
+	if (spec->rom != MOAT_ROM_FILE)
+		return 0;
+	if (len >= MOAT_ROM_FILE_MAX)
+		return moat_fail(err, -EINVAL,
+				 WHAT ": rom is a path of %zu characters; at "
+				      "most %d fit",
+				 len, MOAT_ROM_FILE_MAX - 1);
+	memcpy(spec->rom_file, rom, len + 1);
+	return 0;
+}
+
 static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 		     struct moat_err *err)
 {
@@ -83,6 +108,9 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 	spec->managed = raw->managed;
 	spec->on_error = (enum moat_on_error)raw->on_error;
 	spec->pio = (enum moat_pio_mode)raw->pio;
+	r = set_rom(spec, raw->rom, err);
+	if (r < 0)
+		return r;
 	return set_name(spec,
 			raw->name ? raw->name : moat_bdf_str(spec->host, addr),
 			err);

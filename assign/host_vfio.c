@@ -2,7 +2,7 @@
 /*
  * A host function reached through its VFIO device fd.
  *
- * Owns the fd. Region geometry is read once at open and does not change.
+ * Owns the fd. Region geometry is read once and does not change.
  * What the kernel returns is checked as input: the capability chain behind a
  * region's info is walked with bounds, areas are cut to whole pages inside
  * their region.
@@ -45,6 +45,7 @@ struct host_vfio {
 	struct {
 		struct host_region info;
 		uint64_t offset; /* of the region in the fd */
+		bool probed;
 	} region[HOST_REGIONS];
 };
 
@@ -184,14 +185,21 @@ static int region_probe(struct host_vfio *vfio, unsigned int index)
 			       &vfio->region[index].info);
 	vfio->region[index].offset = info->offset;
 	free(info);
+	vfio->region[index].probed = r == 0;
 	return r;
 }
 
 static int vfio_region_info(struct host_device *host, unsigned int region,
 			    struct host_region *ret_info)
 {
-	*ret_info = to_vfio(host)->region[region].info;
-	return 0;
+	struct host_vfio *vfio = to_vfio(host);
+	int r = 0;
+
+	if (!vfio->region[region].probed)
+		r = region_probe(vfio, region);
+	if (r == 0)
+		*ret_info = vfio->region[region].info;
+	return r;
 }
 
 /* Is [@offset, @offset + @len) inside the region? Then where in the fd? */
@@ -371,7 +379,10 @@ int host_vfio_open(int fd, struct host_device **ret_host, struct moat_err *err)
 	vfio->host.ops = &vfio_ops;
 	vfio->host.can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	for (i = 0; i < HOST_REGIONS; i++) {
-		/* To say the ROM's size the kernel maps it; nobody asks yet. */
+		/*
+		 * To say the ROM's size the kernel maps and searches it, so it
+		 * is asked only for who wants the ROM.
+		 */
 		if (i == HOST_REGION_ROM)
 			continue;
 		r = region_probe(vfio, i);

@@ -38,7 +38,8 @@
 #define PAGE	    4096
 #define MEM_GRANULE MiB	 /* of a bridge's memory windows */
 #define IO_GRANULE  4096 /* of its I/O window */
-#define WANTS_MAX   (PCI_SLOTS * MOAT_PCI_BARS)
+/* Each function's BARs and its ROM. */
+#define WANTS_MAX (PCI_SLOTS * (MOAT_PCI_ROM + 1))
 
 enum space { SPACE_IO, SPACE_MEM32, SPACE_MEM64, SPACE_N };
 
@@ -140,7 +141,7 @@ static int odd_size(const struct plan *plan, const struct want *want,
 static int add_wants(struct plan *plan, struct pci_place *place,
 		     struct moat_err *err)
 {
-	for (unsigned int bar = 0; bar < MOAT_PCI_BARS; bar++) {
+	for (unsigned int bar = 0; bar <= MOAT_PCI_ROM; bar++) {
 		struct want want = { .place = place, .bar = bar };
 
 		place->fn.ops->bar(place->fn.opaque, bar, &want.info);
@@ -393,6 +394,8 @@ static void write_bar(const struct want *want)
 	const struct pci_function *fn = &want->place->fn;
 	uint16_t reg = (uint16_t)(PCI_BASE_ADDRESS_0 + 4 * want->bar);
 
+	if (want->bar == MOAT_PCI_ROM)
+		reg = PCI_ROM_ADDRESS; /* and its enable bit stays off */
 	fn->ops->config_write(fn->opaque, reg, 4, (uint32_t)want->addr);
 	if (want->info.kind == MOAT_BAR_MEM64)
 		fn->ops->config_write(fn->opaque, reg + 4, 4,

@@ -28,7 +28,7 @@ struct pci_function_ops {
 				unsigned int size);
 	void (*config_write)(void *opaque, uint16_t offset, unsigned int size,
 			     uint32_t value);
-	/* What BAR @index asks for; the bus places it. */
+	/* What BAR @index, or MOAT_PCI_ROM, asks for; the bus places it. */
 	void (*bar)(void *opaque, unsigned int index,
 		    struct moat_bar_info *ret_info);
 	/*

@@ -54,7 +54,7 @@ static int fake_region_info(struct host_device *host, unsigned int region,
 	memset(ret_info, 0, sizeof(*ret_info));
 	if (region == HOST_REGION_CONFIG)
 		ret_info->size = fn->config_size;
-	else if (region < MOAT_PCI_BARS)
+	else if (region < FAKE_REGIONS)
 		*ret_info = fn->region[region];
 	return 0;
 }
@@ -74,8 +74,9 @@ static int fake_irq_info(struct host_device *host, enum host_irq_index irq,
 static bool decodes(const struct fake_function *fn, unsigned int region)
 {
 	uint64_t command = fake_get(fn, PCI_COMMAND, 2);
-	bool io = fn->config[PCI_BASE_ADDRESS_0 + 4 * region] &
-		  PCI_BASE_ADDRESS_SPACE_IO;
+	bool io = region < MOAT_PCI_BARS &&
+		  fn->config[PCI_BASE_ADDRESS_0 + 4 * region] &
+			  PCI_BASE_ADDRESS_SPACE_IO;
 
 	return command & (io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
 }
@@ -87,7 +88,7 @@ static uint8_t *locate(struct fake_function *fn, unsigned int region,
 		ck_assert_uint_le(offset + len, fn->config_size);
 		return fn->config + offset;
 	}
-	ck_assert_uint_lt(region, MOAT_PCI_BARS);
+	ck_assert_uint_lt(region, FAKE_REGIONS);
 	ck_assert_uint_le(offset + len, fn->region[region].size);
 	return decodes(fn, region) ? fn->memory[region] + offset : NULL;
 }
@@ -377,7 +378,7 @@ void fake_function_fini(struct fake_function *fn)
 {
 	unsigned int i;
 
-	for (i = 0; i < MOAT_PCI_BARS; i++)
+	for (i = 0; i < FAKE_REGIONS; i++)
 		free(fn->memory[i]);
 }
 

@@ -48,6 +48,8 @@ enum {
 	FAKE_BAR2_SIZE = 0x100000, /* 64-bit prefetchable memory */
 	FAKE_BAR4_SIZE = 0x100,	   /* 32-bit memory, less than a page */
 
+	FAKE_REGIONS = HOST_REGION_ROM + 1,
+
 	FAKE_PORTS = 0xd000, /* BAR 1 on the host */
 
 	FAKE_IRQ_FDS = 64,
@@ -75,8 +77,8 @@ struct fake_function {
 
 	uint8_t config[CONFIG_SIZE];
 	uint64_t config_size;
-	struct host_region region[MOAT_PCI_BARS];
-	uint8_t *memory[MOAT_PCI_BARS];
+	struct host_region region[FAKE_REGIONS]; /* BARs and ROM */
+	uint8_t *memory[FAKE_REGIONS];
 	struct fake_write log[FAKE_LOG]; /* of region_write() */
 	unsigned int n_log;
 	bool mastered; /* has bus mastering ever been on? */

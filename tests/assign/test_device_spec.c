@@ -22,6 +22,17 @@ static const struct {
 	    .dma = MOAT_DMA_IOMMU,
 	    .name = "disk",
 	    .managed = true } },
+	{ "host=04:08.0,rom=off",
+	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
+	{ "host=04:08.0,rom=on",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .rom = MOAT_ROM_ON } },
+	{ "host=04:08.0,rom=./on",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .rom = MOAT_ROM_FILE,
+	    .rom_file = "./on" } },
 	{ "host=04:08.0,pio=auto",
 	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
 	{ "host=04:08.0,pio=vfio",
@@ -70,6 +81,8 @@ START_TEST(good_specs_are_understood)
 		ck_assert_int_eq(spec.managed, want->managed);
 		ck_assert_int_eq(spec.on_error, want->on_error);
 		ck_assert_int_eq(spec.pio, want->pio);
+		ck_assert_int_eq(spec.rom, want->rom);
+		ck_assert_str_eq(spec.rom_file, want->rom_file);
 	}
 }
 END_TEST
@@ -99,6 +112,7 @@ static const struct {
 	{ "host=04:08.0,managed=yes", "'yes' is not a value of managed" },
 	{ "host=04:08.0,managed", "'managed' needs a value" },
 	{ "host=04:08.0,Dma=iommu", "unknown key 'Dma'" },
+	{ "host=04:08.0,rom=", "'rom' needs a value" },
 	{ "host=04:08.0,pio=ioperm", "expected auto|vfio|direct|thread" },
 	{ "host=04:08.0,onerror=ignore", "expected stop|withdraw" },
 	{ "host=04:08.0,color=red", "unknown key 'color'" },
@@ -141,7 +155,8 @@ START_TEST(help_names_every_key)
 					    "name=",
 					    "managed=on|off",
 					    "onerror=stop|withdraw",
-					    "pio=auto|vfio|direct|thread" };
+					    "pio=auto|vfio|direct|thread",
+					    "rom=on|off|FILE" };
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f;

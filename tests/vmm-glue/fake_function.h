@@ -12,7 +12,7 @@
 
 struct fake_function {
 	uint8_t config[4096];
-	struct moat_bar_info bar[MOAT_PCI_BARS];
+	struct moat_bar_info bar[MOAT_PCI_ROM + 1];
 	unsigned int resets;
 	int reset_result;
 	unsigned int bad_accesses; /* unaligned, or of a wrong size */
@@ -88,7 +88,10 @@ static inline uint64_t fake_bar_address(const struct fake_function *fn,
 {
 	uint64_t addr = 0;
 
-	memcpy(&addr, fn->config + PCI_BASE_ADDRESS_0 + 4 * index,
+	memcpy(&addr,
+	       fn->config + (index == MOAT_PCI_ROM
+				     ? PCI_ROM_ADDRESS
+				     : PCI_BASE_ADDRESS_0 + 4 * index),
 	       fn->bar[index].kind == MOAT_BAR_MEM64 ? 8 : 4);
 	return addr;
 }

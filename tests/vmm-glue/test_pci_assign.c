@@ -199,11 +199,11 @@ static void check_all(void)
 			ck_assert_uint_eq(port_get(slot[i].bus, PCI_COMMAND, 2),
 					  7);
 		}
-		for (unsigned int a = 0; a < MOAT_PCI_BARS; a++) {
+		for (unsigned int a = 0; a <= MOAT_PCI_ROM; a++) {
 			if (fn[i].bar[a].kind)
 				check_bar(i, a);
 			for (unsigned int j = 0; j < n_fns; j++)
-				for (unsigned int b = 0; b < MOAT_PCI_BARS; b++)
+				for (unsigned int b = 0; b <= MOAT_PCI_ROM; b++)
 					check_pair(i, a, j, b);
 		}
 	}
@@ -471,6 +471,9 @@ START_TEST(any_mixture)
 				bar(f, i, kind, random() % 2, any_size(kind));
 				i += kind == MOAT_BAR_MEM64;
 			}
+			if (random() % 2)
+				bar(f, MOAT_PCI_ROM, MOAT_BAR_MEM32, false,
+				    UINT64_C(2048) << random() % 10);
 		}
 		r = pci_host_assign(host, &err);
 		if (r == 0) {

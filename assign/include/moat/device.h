@@ -31,6 +31,9 @@ extern "C" {
 
 #define MOAT_PCI_BARS 6
 
+/* Behind the BARs; what moat_device_bar() calls the expansion ROM. */
+#define MOAT_PCI_ROM MOAT_PCI_BARS
+
 struct moat_device;
 
 enum moat_bar_kind {
@@ -185,7 +188,10 @@ void moat_device_config_write(struct moat_device *dev, uint16_t offset,
 			      unsigned int size, uint32_t value)
 	__attribute__((visibility("default")));
 
-/** moat_device_bar() - what a BAR asks for, so that it can be placed */
+/**
+ * moat_device_bar() - what a BAR asks for, so that it can be placed
+ * @index: 0 to 5, or MOAT_PCI_ROM
+ */
 void moat_device_bar(const struct moat_device *dev, unsigned int index,
 		     struct moat_bar_info *ret_info)
 	__attribute__((visibility("default")));

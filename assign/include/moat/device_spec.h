@@ -32,7 +32,15 @@ enum moat_pio_mode {
 	MOAT_PIO_THREAD, /* port instructions on a thread for the device */
 };
 
-#define MOAT_NAME_MAX 64
+/* The expansion ROM that the guest sees. */
+enum moat_rom {
+	MOAT_ROM_OFF, /* none; the default */
+	MOAT_ROM_ON,  /* the device's own */
+	MOAT_ROM_FILE,
+};
+
+#define MOAT_NAME_MAX	  64
+#define MOAT_ROM_FILE_MAX 4096 /* PATH_MAX */
 
 struct moat_device_spec {
 	struct moat_bdf host;
@@ -41,6 +49,8 @@ struct moat_device_spec {
 	bool managed;
 	enum moat_on_error on_error; /* policy: the VMM's, not the engine's */
 	enum moat_pio_mode pio;
+	enum moat_rom rom;
+	char rom_file[MOAT_ROM_FILE_MAX]; /* "" unless MOAT_ROM_FILE */
 };
 
 /**
