@@ -199,8 +199,8 @@ static bool has_open(const struct moat_host *host, const char *pid,
 	return found;
 }
 
-void group_holder(const struct moat_host *host, const char *file, char *buf,
-		  size_t size)
+void group_holder(const struct moat_host *host, const char *file, bool or_self,
+		  char *buf, size_t size)
 {
 	char path[PATH_MAX], comm[32];
 	struct dirent *entry;
@@ -212,6 +212,7 @@ void group_holder(const struct moat_host *host, const char *file, char *buf,
 		return;
 	while ((entry = readdir(dir))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    (!or_self && atol(entry->d_name) == getpid()) ||
 		    !has_open(host, entry->d_name, file))
 			continue;
 		if (moat_path(path, "%s/%s/comm", host->procfs, entry->d_name) <
@@ -246,11 +247,11 @@ static bool interrupts_remapped(const struct moat_host *host)
 	return found;
 }
 
-bool group_unsafe_interrupts(const struct moat_host *host,
+bool group_unsafe_interrupts(const struct moat_host *host, const char *module,
 			     char ret_param[PATH_MAX])
 {
 	/* iommufd's is the one where it stands in for the type1 module. */
-	static const char *const modules[] = { "vfio_iommu_type1", "iommufd" };
+	const char *const modules[] = { module, "iommufd" };
 	char value[8];
 
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {

@@ -41,23 +41,25 @@ void group_culprits(const struct moat_host *host, unsigned int id, char *buf,
 
 /**
  * group_holder() - who has a file open
+ * @or_self: this process counts, too
  *
  * Writes "NAME (process PID)", or "" when no such process is seen, which may
  * be for want of permission.
  */
-void group_holder(const struct moat_host *host, const char *file, char *buf,
-		  size_t size);
+void group_holder(const struct moat_host *host, const char *file, bool or_self,
+		  char *buf, size_t size);
 
 /**
  * group_unsafe_interrupts() - would the kernel refuse for want of interrupt
  * remapping?
+ * @module:    the kernel module whose parameter is the opt-in
  * @ret_param: the file of the module parameter that is the opt-in
  *
  * True when the opt-in is off and no interrupt of the host is remapped. The
  * kernel does not say it in words; x86 marks remapped interrupt controllers
  * with "IR-" in /proc/interrupts.
  */
-bool group_unsafe_interrupts(const struct moat_host *host,
+bool group_unsafe_interrupts(const struct moat_host *host, const char *module,
 			     char ret_param[PATH_MAX]);
 
 #endif /* MOAT_IOMMU_GROUP_H */

@@ -32,17 +32,27 @@
 #include "iommu/ioas_impl.h"
 
 static const struct ioas_ops *const backends[] = {
-	&type1_ops, /* NULL as name takes the first */
+	/* NULL as name takes the first that is present. */
+	&iommufd_ops,
+	&type1_ops,
 };
 
-static int backend_find(const char *name, const struct ioas_ops **ret_ops,
-			struct moat_err *err)
+static bool is_wanted(const struct ioas_ops *ops, const char *name,
+		      const struct moat_host *host)
+{
+	if (name)
+		return strcmp(name, ops->name) == 0;
+	return !ops->present || ops->present(host);
+}
+
+static int backend_find(const char *name, const struct moat_host *host,
+			const struct ioas_ops **ret_ops, struct moat_err *err)
 {
 	char names[64];
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
-		if (!name || strcmp(name, backends[i]->name) == 0) {
+		if (is_wanted(backends[i], name, host)) {
 			*ret_ops = backends[i];
 			return 0;
 		}
@@ -59,21 +69,24 @@ static int backend_find(const char *name, const struct ioas_ops **ret_ops,
 int moat_ioas_create(const struct moat_ioas_config *config,
 		     struct moat_ioas **ret_ioas, struct moat_err *err)
 {
-	const struct ioas_ops *ops;
+	const struct moat_host *host = config->host ? config->host
+						    : &moat_this_host;
+	const struct ioas_ops *ops = NULL;
 	struct moat_ioas *ioas;
 	int r;
 
-	r = backend_find(config->backend, &ops, err);
+	r = backend_find(config->backend, host, &ops, err);
 	if (r < 0)
 		return r;
 	ioas = calloc(1, sizeof(*ioas));
 	if (!ioas)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	ioas->ops = ops;
-	ioas->host = config->host ? config->host : &moat_this_host;
+	ioas->host = host;
 	ioas->sys.ops = config->sys ? config->sys : &vfio_sys_linux;
 	ioas->sys.opaque = config->sys_opaque;
 	ioas->hooks = config->hooks;
+	ioas->small_pages = config->small_pages;
 	ioas->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	r = pthread_mutex_init(&ioas->lock, NULL);
 	if (r != 0) {
@@ -176,6 +189,16 @@ static int check_limits(const struct moat_ioas *ioas,
 	return check_windows(ioas, limits, map->range, err);
 }
 
+int ioas_check_maps(const struct moat_ioas *ioas,
+		    const struct ioas_limits *limits, struct moat_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++)
+		r = check_limits(ioas, limits, &ioas->maps[i], err);
+	return r;
+}
+
 static int no_entries(const struct ioas_limits *limits, size_t n,
 		      struct moat_err *err)
 {
@@ -224,8 +247,7 @@ static int replay(struct moat_ioas *ioas, struct moat_err *err)
 	r = ioas->ops->limits(ioas, &limits, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++)
-		r = check_limits(ioas, &limits, &ioas->maps[i], err);
+	r = ioas_check_maps(ioas, &limits, err);
 	if (r == 0 && ioas->n_maps > limits.entries)
 		r = no_entries(&limits, ioas->n_maps, err);
 	if (r == 0)
@@ -532,6 +554,11 @@ int moat_ioas_windows(struct moat_ioas *ioas,
 	*ret_ranges = limits.windows.ranges;
 	*ret_n = limits.windows.n;
 	return 0;
+}
+
+const char *moat_ioas_backend(const struct moat_ioas *ioas)
+{
+	return ioas->ops->name;
 }
 
 void moat_ioas_get_stats(struct moat_ioas *ioas,

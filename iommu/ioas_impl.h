@@ -36,6 +36,7 @@ struct ioas_map {
  */
 struct ioas_file {
 	int fd;
+	unsigned int group; /* the IOMMU group's number */
 	unsigned int users; /* devices of this address space; > 0 */
 	struct resv_list reserved;
 };
@@ -60,12 +61,15 @@ struct ioas_limits {
  */
 struct ioas_ops {
 	const char *name;
+	const char *interrupts_module; /* see group_unsafe_interrupts() */
 	/*
 	 * The kernel takes maps only while a device is attached, and drops
 	 * them with the last one: ioas.c replays them.
 	 */
 	bool needs_device;
 
+	/* Can the host have it? NULL: always. */
+	bool (*present)(const struct moat_host *host);
 	int (*create)(struct moat_ioas *ioas, struct moat_err *err);
 	void (*destroy)(struct moat_ioas *ioas);
 
@@ -96,6 +100,7 @@ struct moat_ioas {
 	const struct moat_host *host;
 	struct vfio_sys sys;
 	struct moat_ioas_hooks hooks;
+	bool small_pages;
 	uint64_t page_size; /* bytes, of the host's CPU */
 
 	/* Guards all that follows. */
@@ -116,6 +121,16 @@ int ioas_check_reserved(const struct moat_ioas *ioas,
 			const struct ioas_device *dev,
 			const struct resv_list *reserved, struct moat_err *err);
 
+/**
+ * ioas_check_maps() - does what is mapped suit @limits?
+ *
+ * Return: 0, or what moat_ioas_map() would answer for the first that does
+ * not, with its sentence.
+ */
+int ioas_check_maps(const struct moat_ioas *ioas,
+		    const struct ioas_limits *limits, struct moat_err *err);
+
+extern const struct ioas_ops iommufd_ops;
 extern const struct ioas_ops type1_ops;
 
 #endif /* MOAT_IOMMU_IOAS_IMPL_H */

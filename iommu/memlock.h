@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pinned memory counts against RLIMIT_MEMLOCK: seeing to it that it fits. */
+/*
+ * Pinned memory counts against RLIMIT_MEMLOCK: seeing to it that it fits.
+ *
+ * Whose memory counts is the backend's rule: under type1 what this process
+ * has locked, under iommufd what all processes of the user have pinned, of
+ * which only our own part can be seen.
+ */
 #ifndef MOAT_IOMMU_MEMLOCK_H
 #define MOAT_IOMMU_MEMLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <moat/err.h>
@@ -10,8 +17,14 @@
 #include "common/host.h"
 #include "iommu/vfio_sys.h"
 
+struct memlock_use {
+	bool by_user;	 /* the rule; see above */
+	uint64_t mapped; /* by_user: bytes of ours that are or will be pinned */
+	uint64_t bytes;	 /* that are to be pinned besides */
+};
+
 /**
- * memlock_allow() - let this process lock @bytes more than it does now
+ * memlock_allow() - let this process pin what @use says
  *
  * Raises the soft limit, and with CAP_SYS_RESOURCE the hard one, when they
  * are too low. With CAP_IPC_LOCK there is no limit, and a failure to raise
@@ -20,7 +33,7 @@
  * grant it.
  */
 int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
-		  uint64_t bytes, struct moat_err *err);
+		  const struct memlock_use *use, struct moat_err *err);
 
 /**
  * memlock_explain() - the sentence for an ENOMEM that the kernel gave
@@ -28,6 +41,6 @@ int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
  * Return: -ENOMEM; @err tells whether it was the limit or the memory.
  */
 int memlock_explain(const struct vfio_sys *sys, const struct moat_host *host,
-		    uint64_t bytes, struct moat_err *err);
+		    const struct memlock_use *use, struct moat_err *err);
 
 #endif /* MOAT_IOMMU_MEMLOCK_H */

@@ -34,14 +34,12 @@
 #include "iommu/group.h"
 #include "iommu/ioas_impl.h"
 #include "iommu/memlock.h"
+#include "iommu/refusal.h"
 #include "iommu/vfio_container.h"
 #include "iommu/vfio_group.h"
 
-#define WHO_MAX 512
-
 struct type1_group {
-	struct ioas_file file; /* of /dev/vfio/@id */
-	unsigned int id;
+	struct ioas_file file; /* of /dev/vfio/N, N the group */
 	struct type1_group *next;
 };
 
@@ -138,6 +136,12 @@ static int type1_create(struct moat_ioas *ioas, struct moat_err *err)
 	struct type1 *t;
 	int r;
 
+	if (ioas->small_pages)
+		return moat_fail(err, -ENOTSUP,
+				 "type1 leaves large pages out for all its "
+				 "users or none: "
+				 "'modprobe vfio_iommu_type1 "
+				 "disable_hugepages=1'");
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return moat_fail(err, -ENOMEM, "out of memory");
@@ -163,7 +167,7 @@ static struct type1_group *group_by_id(struct type1 *t, unsigned int id)
 	struct type1_group *group;
 
 	for (group = t->groups; group; group = group->next) {
-		if (group->id == id)
+		if (group->file.group == id)
 			return group;
 	}
 	return NULL;
@@ -177,7 +181,7 @@ static int group_open_explain(const struct moat_ioas *ioas,
 
 	switch (r) {
 	case -EBUSY:
-		group_holder(ioas->host, path, who, sizeof(who));
+		group_holder(ioas->host, path, true, who, sizeof(who));
 		return moat_fail(err, r,
 				 "%s: its IOMMU group is in use: %s is held by "
 				 "%s",
@@ -223,58 +227,11 @@ static int group_check_viable(const struct moat_ioas *ioas,
 		return moat_fail(err, r,
 				 "%s: asking for the state of IOMMU group %u: "
 				 "%s",
-				 dev->name, group->id, strerror(-r));
+				 dev->name, group->file.group, strerror(-r));
 	if (viable)
 		return 0;
-	group_culprits(ioas->host, group->id, who, sizeof(who));
-	return moat_fail(err, -EINVAL,
-			 "%s: IOMMU group %u is not viable: the host uses %s "
-			 "in it; unbind that or bind it to vfio-pci, for the "
-			 "IOMMU cannot tell the group's devices apart",
-			 dev->name, group->id, who[0] ? who : "another device");
-}
-
-/*
- * Why the kernel let the group not have an IOMMU. EPERM has three causes:
- * interrupts that nobody remaps, a 1:1 map that firmware insists on (EINVAL
- * in newer kernels), and a host driver that took a device of the group since
- * it was found viable.
- */
-static int refusal_explain(const struct moat_ioas *ioas,
-			   const struct ioas_device *dev, const char *step,
-			   int r, struct moat_err *err)
-{
-	const struct type1_group *group = to_group(dev->file);
-	char param[PATH_MAX];
-
-	if (r == -EPERM && group_unsafe_interrupts(ioas->host, param))
-		return moat_fail(
-			err, r,
-			"%s: the kernel refuses (%s: %s), since this machine "
-			"does not remap interrupts: whoever owns a device "
-			"could "
-			"forge any interrupt of the host. Turn interrupt "
-			"remapping on in the firmware (VT-d, AMD-Vi, x2APIC); "
-			"or, if every guest is trusted, accept the risk with "
-			"'echo Y > %s'",
-			dev->name, step, strerror(-r), param);
-	if ((r == -EPERM || r == -EINVAL) &&
-	    resv_has_direct(&group->file.reserved))
-		return moat_fail(
-			err, r,
-			"%s: the kernel refuses (%s: %s), since the firmware "
-			"insists on memory of its own for the device (an RMRR; "
-			"'direct' in reserved_regions of IOMMU group %u): it "
-			"cannot be assigned unless a firmware setting lifts "
-			"that",
-			dev->name, step, strerror(-r), group->id);
-	if (r == -ENOMEM)
-		return moat_fail(err, r, "%s: %s: out of memory", dev->name,
-				 step);
-	return moat_fail(err, r,
-			 "%s: IOMMU group %u: %s: %s; the kernel log may say "
-			 "more",
-			 dev->name, group->id, step, strerror(-r));
+	group_culprits(ioas->host, group->file.group, who, sizeof(who));
+	return refusal_not_viable(dev, who, err);
 }
 
 /*
@@ -289,7 +246,8 @@ static int group_open(struct moat_ioas *ioas, struct ioas_device *dev,
 	char path[PATH_MAX];
 	int r;
 
-	r = group_reserved(ioas->host, group->id, &group->file.reserved, err);
+	r = group_reserved(ioas->host, group->file.group, &group->file.reserved,
+			   err);
 	if (r < 0)
 		return moat_fail_prefix(err, r, "%s", dev->name);
 	r = ioas_check_reserved(ioas, dev, &group->file.reserved, err);
@@ -297,7 +255,7 @@ static int group_open(struct moat_ioas *ioas, struct ioas_device *dev,
 		(void)moat_fail_prefix(err, r, "%s", dev->name);
 		goto free_reserved;
 	}
-	r = moat_path(path, "%s/vfio/%u", ioas->host->dev, group->id);
+	r = moat_path(path, "%s/vfio/%u", ioas->host->dev, group->file.group);
 	if (r < 0) {
 		(void)moat_fail(err, r, "%s is too long a path",
 				ioas->host->dev);
@@ -332,7 +290,7 @@ static void group_leave(struct moat_ioas *ioas, struct type1_group *group)
 	r = vfio_group_unset_container(&ioas->sys, group->file.fd);
 	if (r < 0)
 		log_err("IOMMU group %u did not leave its container: %s%s",
-			group->id, strerror(-r),
+			group->file.group, strerror(-r),
 			r == -EBUSY ? "; a device of it is still open" : "");
 }
 
@@ -388,7 +346,7 @@ static int type1_join(struct moat_ioas *ioas, struct ioas_device *dev,
 	group = calloc(1, sizeof(*group));
 	if (!group)
 		return moat_fail(err, -ENOMEM, "%s: out of memory", dev->name);
-	group->id = id;
+	group->file.group = id;
 	group->file.users = 1;
 	dev->file = &group->file;
 	r = group_open(ioas, dev, err);
@@ -501,12 +459,16 @@ static int type1_limits(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 static int type1_allow_pinning(struct moat_ioas *ioas, uint64_t bytes,
 			       struct moat_err *err)
 {
-	return memlock_allow(&ioas->sys, ioas->host, bytes, err);
+	const struct memlock_use use = { .bytes = bytes };
+
+	return memlock_allow(&ioas->sys, ioas->host, &use, err);
 }
 
 static int type1_map(struct moat_ioas *ioas, const struct ioas_map *map,
 		     struct moat_err *err)
 {
+	const struct memlock_use use = { .bytes = map->range.last -
+						  map->range.first + 1 };
 	struct type1 *t = ioas->backend;
 	uint32_t flags = 0;
 	int r;
@@ -521,9 +483,7 @@ static int type1_map(struct moat_ioas *ioas, const struct ioas_map *map,
 	case 0:
 		return 0;
 	case -ENOMEM:
-		return memlock_explain(&ioas->sys, ioas->host,
-				       map->range.last - map->range.first + 1,
-				       err);
+		return memlock_explain(&ioas->sys, ioas->host, &use, err);
 	case -ENOSPC:
 		return moat_fail(err, r,
 				 "the kernel takes no more maps "
@@ -558,6 +518,7 @@ static int type1_unmap(struct moat_ioas *ioas, const struct ioas_map *map)
 
 const struct ioas_ops type1_ops = {
 	.name = "type1",
+	.interrupts_module = "vfio_iommu_type1",
 	.needs_device = true,
 	.create = type1_create,
 	.destroy = type1_destroy,

@@ -24,6 +24,15 @@ static void linux_close(void *opaque, int fd)
 	(void)close(fd);
 }
 
+static int linux_dup(void *opaque, int fd)
+{
+	int r;
+
+	(void)opaque;
+	r = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return r < 0 ? -errno : r;
+}
+
 static int linux_ioctl(void *opaque, int fd, unsigned long request,
 		       unsigned long arg)
 {
@@ -49,6 +58,7 @@ static int linux_set_memlock(void *opaque, const struct rlimit *limit)
 const struct vfio_sys_ops vfio_sys_linux = {
 	.open = linux_open,
 	.close = linux_close,
+	.dup = linux_dup,
 	.ioctl = linux_ioctl,
 	.get_memlock = linux_get_memlock,
 	.set_memlock = linux_set_memlock,

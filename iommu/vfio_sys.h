@@ -14,6 +14,8 @@ struct vfio_sys_ops {
 	/* O_CLOEXEC is in @flags already. */
 	int (*open)(void *opaque, const char *path, int flags);
 	void (*close)(void *opaque, int fd);
+	/* A second, close-on-exec fd of the same file. */
+	int (*dup)(void *opaque, int fd);
 	/* @arg is a pointer or a number, as the request has it. */
 	int (*ioctl)(void *opaque, int fd, unsigned long request,
 		     unsigned long arg);

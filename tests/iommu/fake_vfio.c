@@ -12,10 +12,24 @@
 #include <unistd.h>
 
 #include "common/util.h"
-#include "fake_vfio.h"
+#include "fake_impl.h"
 
-#define FIRST_FD 1000
-#define PAGE	 UINT64_C(4096)
+const char *fake_backend = "type1";
+
+bool fake_is_iommufd(void)
+{
+	return strcmp(fake_backend, "iommufd") == 0;
+}
+
+void fake_use_type1(void)
+{
+	fake_backend = "type1";
+}
+
+void fake_use_iommufd(void)
+{
+	fake_backend = "iommufd";
+}
 
 /* Called with the lock held, at each call that can fail. */
 static int count_call(struct fake *fake)
@@ -36,19 +50,24 @@ int fake_count_call(struct fake *fake)
 	return r;
 }
 
-static int wrong(struct fake *fake, int r)
+int fake_wrong(struct fake *fake, int r)
 {
 	fake->wrong++;
 	return r;
 }
 
-static uint64_t pinned(const struct fake *fake)
+/* By containers, or by address spaces of iommufd's. */
+static uint64_t pinned(const struct fake *fake, bool is_ioas)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++) {
-		for (unsigned int j = 0; j < fake->containers[i].n_maps; j++)
-			bytes += fake->containers[i].maps[j].size;
+		const struct fake_container *c = &fake->containers[i];
+
+		if (c->is_ioas != is_ioas || (is_ioas && c->n_groups == 0))
+			continue;
+		for (unsigned int j = 0; j < c->n_maps; j++)
+			bytes += c->maps[j].size;
 	}
 	return bytes;
 }
@@ -59,33 +78,35 @@ void fake_write_status(struct fake *fake)
 	char text[sizeof(fake->status)];
 
 	(void)snprintf(text, sizeof(text),
-		       "Name:\ttest\nVmLck:\t%8" PRIu64 " kB\nCapEff:\t%016x\n",
-		       (pinned(fake) + fake->mlocked) / KiB,
-		       cap ? 1u << 14 : 0u);
+		       "Name:\ttest\nVmLck:\t%8" PRIu64 " kB\nVmPin:\t%8" PRIu64
+		       " kB\nCapEff:\t%016x\n",
+		       (pinned(fake, false) + fake->mlocked) / KiB,
+		       pinned(fake, true) / KiB, cap ? 1u << 14 : 0u);
 	if (strcmp(text, fake->status) == 0)
 		return;
 	memcpy(fake->status, text, sizeof(text));
 	fake_write(fake, "proc/self/status", text);
 }
 
-static int file_new(struct fake *fake, enum fake_file_type type, void *object)
+int fake_file_new(struct fake *fake, enum fake_file_type type, void *object)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fake->files); i++) {
 		if (fake->files[i].type == FAKE_FREE) {
 			fake->files[i] = (struct fake_file) { type, object };
 			fake->n_files++;
-			return FIRST_FD + (int)i;
+			return FAKE_FIRST_FD + (int)i;
 		}
 	}
 	return -EMFILE;
 }
 
-static struct fake_file *file_get(struct fake *fake, int fd)
+struct fake_file *fake_file_get(struct fake *fake, int fd)
 {
-	if (fd < FIRST_FD || fd >= FIRST_FD + (int)ARRAY_SIZE(fake->files) ||
-	    fake->files[fd - FIRST_FD].type == FAKE_FREE)
+	if (fd < FAKE_FIRST_FD ||
+	    fd >= FAKE_FIRST_FD + (int)ARRAY_SIZE(fake->files) ||
+	    fake->files[fd - FAKE_FIRST_FD].type == FAKE_FREE)
 		return NULL;
-	return &fake->files[fd - FIRST_FD];
+	return &fake->files[fd - FAKE_FIRST_FD];
 }
 
 /*
@@ -103,17 +124,26 @@ static void container_put(struct fake *fake, struct fake_container *c)
 	c->used = c->file_open;
 }
 
-static int container_open(struct fake *fake)
+struct fake_container *fake_container_new(struct fake *fake)
 {
 	struct fake_container *c = fake->containers;
 
-	if (fake->container_errno)
-		return fake->container_errno;
-	while (c->used)
+	while (c < fake->containers + ARRAY_SIZE(fake->containers) && c->used)
 		c++;
 	ck_assert(c < fake->containers + ARRAY_SIZE(fake->containers));
-	*c = (struct fake_container) { .used = true, .file_open = true };
-	return file_new(fake, FAKE_CONTAINER, c);
+	*c = (struct fake_container) { .used = true };
+	return c;
+}
+
+static int container_open(struct fake *fake)
+{
+	struct fake_container *c;
+
+	if (fake->container_errno)
+		return fake->container_errno;
+	c = fake_container_new(fake);
+	c->file_open = true;
+	return fake_file_new(fake, FAKE_CONTAINER, c);
 }
 
 static int group_open(struct fake *fake, struct fake_group *group)
@@ -121,9 +151,9 @@ static int group_open(struct fake *fake, struct fake_group *group)
 	if (group->open_errno)
 		return group->open_errno;
 	if (group->file_open)
-		return wrong(fake, -EBUSY);
+		return fake_wrong(fake, -EBUSY);
 	group->file_open = true;
-	return file_new(fake, FAKE_GROUP, group);
+	return fake_file_new(fake, FAKE_GROUP, group);
 }
 
 static int open_locked(struct fake *fake, const char *path, int flags)
@@ -136,12 +166,18 @@ static int open_locked(struct fake *fake, const char *path, int flags)
 	if (r < 0)
 		return r;
 	if (!(flags & O_CLOEXEC) || (flags & O_ACCMODE) != O_RDWR)
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	if (strncmp(path, fake->dev, dev_len) != 0)
-		return wrong(fake, -ENOENT);
+		return fake_wrong(fake, -ENOENT);
 	path += dev_len;
 	if (strcmp(path, "/vfio/vfio") == 0)
 		return container_open(fake);
+	if (strcmp(path, "/iommu") == 0)
+		return fake_iommufd_open(fake);
+	for (unsigned int i = 0; i < fake->n_devices; i++) {
+		if (sscanf(path, "/vfio/devices/vfio%u", &id) == 1 && id == i)
+			return fake_cdev_open(fake, &fake->devices[i]);
+	}
 	for (unsigned int i = 0; i < fake->n_groups; i++) {
 		if (sscanf(path, "/vfio/%u", &id) == 1 &&
 		    id == fake->groups[i].id)
@@ -184,7 +220,7 @@ static void close_locked(struct fake *fake, struct fake_file *file)
 	case FAKE_GROUP:
 		/* An open device would hold the group: we never want that. */
 		if (group->n_open_devices > 0 || group->announced)
-			wrong(fake, 0);
+			fake_wrong(fake, 0);
 		group->file_open = false;
 		fake->left_by_close += group->container != NULL;
 		group_detach(fake, group);
@@ -192,6 +228,12 @@ static void close_locked(struct fake *fake, struct fake_file *file)
 	case FAKE_DEVICE:
 		device->n_open--;
 		device->group->n_open_devices--;
+		break;
+	case FAKE_IOMMUFD:
+		fake_iommufd_close(fake);
+		break;
+	case FAKE_CDEV:
+		fake_cdev_close(fake, device);
 		break;
 	case FAKE_FREE:
 		break;
@@ -207,12 +249,33 @@ static void fake_close(void *opaque, int fd)
 	struct fake_file *file;
 
 	pthread_mutex_lock(&fake->lock);
-	file = file_get(fake, fd);
+	file = fake_file_get(fake, fd);
 	if (file)
 		close_locked(fake, file);
 	else
-		wrong(fake, 0);
+		fake_wrong(fake, 0);
 	pthread_mutex_unlock(&fake->lock);
+}
+
+static int fake_dup(void *opaque, int fd)
+{
+	struct fake *fake = opaque;
+	struct fake_device *device;
+	struct fake_file *file;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	file = fake_file_get(fake, fd);
+	r = count_call(fake);
+	if (r == 0 && (!file || file->type != FAKE_CDEV))
+		r = fake_wrong(fake, -EBADF);
+	if (r == 0) {
+		device = file->object;
+		device->n_cdev_fds++;
+		r = fake_file_new(fake, FAKE_CDEV, device);
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return r;
 }
 
 static int get_info(struct fake *fake, struct fake_container *c,
@@ -238,7 +301,7 @@ static int get_info(struct fake *fake, struct fake_container *c,
 	char *out = (char *)info;
 
 	if (!c->has_iommu || have < sizeof(fixed))
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	if (!fake->old_kernel) {
 		fixed.flags |= VFIO_IOMMU_INFO_CAPS;
 		fixed.argsz +=
@@ -261,23 +324,34 @@ static int get_info(struct fake *fake, struct fake_container *c,
 	return 0;
 }
 
-static bool in_window(const struct fake *fake,
-		      const struct vfio_iommu_type1_dma_map *map)
+bool fake_in_window(const struct fake *fake, uint64_t iova, uint64_t size)
 {
 	if (fake->old_kernel)
 		return true;
 	for (unsigned int i = 0; i < fake->n_windows; i++) {
-		if (map->iova >= fake->windows[i].first &&
-		    map->iova + (map->size - 1) <= fake->windows[i].last)
+		if (iova >= fake->windows[i].first &&
+		    iova + (size - 1) <= fake->windows[i].last)
 			return true;
 	}
 	return false;
 }
 
-static bool locking_fits(const struct fake *fake, uint64_t size)
+bool fake_overlaps(const struct fake_container *c, uint64_t iova, uint64_t size)
+{
+	for (unsigned int i = 0; i < c->n_maps; i++) {
+		if (ranges_overlap(c->maps[i].iova,
+				   c->maps[i].iova + (c->maps[i].size - 1),
+				   iova, iova + (size - 1)))
+			return true;
+	}
+	return false;
+}
+
+bool fake_locking_fits(const struct fake *fake, bool user, uint64_t size)
 {
 	return fake->lock_cap || fake->memlock.rlim_cur == RLIM_INFINITY ||
-	       pinned(fake) + fake->mlocked + size <= fake->memlock.rlim_cur;
+	       pinned(fake, user) + fake->mlocked + size <=
+		       fake->memlock.rlim_cur;
 }
 
 /* What our side must have found out before is counted as wrong. */
@@ -286,20 +360,18 @@ static int map_dma(struct fake *fake, struct fake_container *c,
 {
 	fake->map_calls++;
 	if (!c->has_iommu || map->argsz != sizeof(*map) || map->size == 0 ||
-	    (map->iova | map->size | map->vaddr) % PAGE != 0 ||
+	    (map->iova | map->size | map->vaddr) % FAKE_PAGE != 0 ||
 	    !(map->flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)))
-		return wrong(fake, -EINVAL);
-	if (map->iova + (map->size - 1) < map->iova || !in_window(fake, map))
-		return wrong(fake, -EINVAL);
-	for (unsigned int i = 0; i < c->n_maps; i++) {
-		if (ranges_overlap(c->maps[i].iova,
-				   c->maps[i].iova + (c->maps[i].size - 1),
-				   map->iova, map->iova + (map->size - 1)))
-			return wrong(fake, -EEXIST);
-	}
+		return fake_wrong(fake, -EINVAL);
+	if (map->iova + (map->size - 1) < map->iova ||
+	    !fake_in_window(fake, map->iova, map->size))
+		return fake_wrong(fake, -EINVAL);
+	if (fake_overlaps(c, map->iova, map->size))
+		return fake_wrong(fake, -EEXIST);
 	if (c->n_maps >= fake->dma_avail)
-		return fake->old_kernel ? -ENOSPC : wrong(fake, -ENOSPC);
-	if (!locking_fits(fake, map->size))
+		return fake->old_kernel ? -ENOSPC : fake_wrong(fake, -ENOSPC);
+	fake->pins++;
+	if (!fake_locking_fits(fake, false, map->size))
 		return -ENOMEM;
 	if (fake->map_errno)
 		return fake->map_errno;
@@ -313,7 +385,7 @@ static int unmap_dma(struct fake *fake, struct fake_container *c,
 		     struct vfio_iommu_type1_dma_unmap *unmap)
 {
 	if (!c->has_iommu || unmap->argsz != sizeof(*unmap))
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	for (unsigned int i = 0; i < c->n_maps; i++) {
 		if (c->maps[i].iova != unmap->iova ||
 		    c->maps[i].size != unmap->size)
@@ -327,14 +399,14 @@ static int unmap_dma(struct fake *fake, struct fake_container *c,
 		return 0;
 	}
 	unmap->size = 0;
-	return wrong(fake, 0);
+	return fake_wrong(fake, 0);
 }
 
 static int set_iommu(struct fake *fake, struct fake_container *c,
 		     unsigned long arg)
 {
 	if (c->has_iommu || c->n_groups == 0 || arg != VFIO_TYPE1v2_IOMMU)
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	for (unsigned int i = 0; i < fake->n_groups; i++) {
 		if (fake->groups[i].container == c &&
 		    fake->groups[i].enter_errno)
@@ -361,18 +433,18 @@ static int container_ioctl(struct fake *fake, struct fake_container *c,
 	case VFIO_IOMMU_UNMAP_DMA:
 		return unmap_dma(fake, c, (void *)arg);
 	default:
-		return wrong(fake, -ENOTTY);
+		return fake_wrong(fake, -ENOTTY);
 	}
 }
 
 static int set_container(struct fake *fake, struct fake_group *group,
 			 const int *container_fd)
 {
-	struct fake_file *file = file_get(fake, *container_fd);
+	struct fake_file *file = fake_file_get(fake, *container_fd);
 	struct fake_container *c;
 
 	if (!file || file->type != FAKE_CONTAINER || group->container)
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	c = file->object;
 	if (c->has_iommu && group->enter_errno)
 		return group->enter_errno;
@@ -396,19 +468,19 @@ static int get_device_fd(struct fake *fake, struct fake_group *group,
 		return -ENODEV;
 	if (!group->container || !group->container->has_iommu ||
 	    (fake->has_hooks && !group->announced))
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	if (fake->on_device_open) {
 		pthread_mutex_unlock(&fake->lock);
 		fake->on_device_open(fake);
 		pthread_mutex_lock(&fake->lock);
 	}
 	if (!group->container)
-		return wrong(fake, -EINVAL);
+		return fake_wrong(fake, -EINVAL);
 	if (device->open_errno)
 		return device->open_errno;
 	device->n_open++;
 	group->n_open_devices++;
-	return file_new(fake, FAKE_DEVICE, device);
+	return fake_file_new(fake, FAKE_DEVICE, device);
 }
 
 static int group_ioctl(struct fake *fake, struct fake_group *group,
@@ -425,16 +497,16 @@ static int group_ioctl(struct fake *fake, struct fake_group *group,
 		return set_container(fake, group, (void *)arg);
 	case VFIO_GROUP_UNSET_CONTAINER:
 		if (!group->container || group->announced)
-			return wrong(fake, -EINVAL);
+			return fake_wrong(fake, -EINVAL);
 		if (group->n_open_devices > 0)
-			return wrong(fake, -EBUSY);
+			return fake_wrong(fake, -EBUSY);
 		group_detach(fake, group);
 		fake_write_status(fake);
 		return 0;
 	case VFIO_GROUP_GET_DEVICE_FD:
 		return get_device_fd(fake, group, (void *)arg);
 	default:
-		return wrong(fake, -ENOTTY);
+		return fake_wrong(fake, -ENOTTY);
 	}
 }
 
@@ -446,7 +518,7 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request,
 	int r;
 
 	pthread_mutex_lock(&fake->lock);
-	file = file_get(fake, fd);
+	file = fake_file_get(fake, fd);
 	r = count_call(fake);
 	if (r < 0)
 		goto unlock;
@@ -454,8 +526,12 @@ static int fake_ioctl(void *opaque, int fd, unsigned long request,
 		r = container_ioctl(fake, file->object, request, arg);
 	else if (file && file->type == FAKE_GROUP)
 		r = group_ioctl(fake, file->object, request, arg);
+	else if (file && file->type == FAKE_IOMMUFD)
+		r = fake_iommufd_ioctl(fake, request, arg);
+	else if (file && file->type == FAKE_CDEV)
+		r = fake_cdev_ioctl(fake, file->object, request, arg);
 	else
-		r = wrong(fake, -EBADF);
+		r = fake_wrong(fake, -EBADF);
 unlock:
 	pthread_mutex_unlock(&fake->lock);
 	return r;
@@ -490,28 +566,42 @@ static int fake_set_memlock(void *opaque, const struct rlimit *limit)
 	return r;
 }
 
-static struct fake_group *announced_group(struct fake *fake, int fd)
+/* The mark on what @fd is a file of, if it may be announced; else NULL. */
+static bool *announced_mark(struct fake *fake, int fd, bool *ret_quiet)
 {
-	struct fake_file *file = file_get(fake, fd);
+	struct fake_file *file = fake_file_get(fake, fd);
+	struct fake_device *device;
+	struct fake_group *group;
 
-	return file && file->type == FAKE_GROUP ? file->object : NULL;
+	if (file && file->type == FAKE_GROUP) {
+		group = file->object;
+		*ret_quiet = group->n_open_devices == 0;
+		return group->container ? &group->announced : NULL;
+	}
+	if (file && file->type == FAKE_CDEV) {
+		device = file->object;
+		/* The attacher's fd is closed; ours is this one. */
+		*ret_quiet = device->n_cdev_fds == 1;
+		return &device->announced;
+	}
+	return NULL;
 }
 
 static int file_added(void *opaque, int fd, struct moat_err *err)
 {
 	struct fake *fake = opaque;
-	struct fake_group *group;
+	bool *mark, quiet;
 	int r;
 
 	pthread_mutex_lock(&fake->lock);
-	group = announced_group(fake, fd);
+	mark = announced_mark(fake, fd, &quiet);
 	r = count_call(fake);
 	if (r < 0) {
 		(void)moat_fail(err, r, "the hook refuses");
-	} else if (!group || !group->container || group->announced) {
-		r = wrong(fake, -EINVAL);
+	} else if (!mark || *mark) {
+		r = fake_wrong(fake, -EINVAL);
 	} else {
-		group->announced = true;
+		*mark = true;
 		fake->announcements++;
 	}
 	pthread_mutex_unlock(&fake->lock);
@@ -521,15 +611,15 @@ static int file_added(void *opaque, int fd, struct moat_err *err)
 static void file_removed(void *opaque, int fd)
 {
 	struct fake *fake = opaque;
-	struct fake_group *group;
+	bool *mark, quiet;
 
 	pthread_mutex_lock(&fake->lock);
-	group = announced_group(fake, fd);
-	if (group && group->announced && group->n_open_devices == 0) {
-		group->announced = false;
+	mark = announced_mark(fake, fd, &quiet);
+	if (mark && *mark && quiet) {
+		*mark = false;
 		fake->announcements--;
 	} else {
-		wrong(fake, 0);
+		fake_wrong(fake, 0);
 	}
 	pthread_mutex_unlock(&fake->lock);
 }
@@ -609,6 +699,16 @@ void fake_init(struct fake *fake)
 		   "sys/module/vfio_iommu_type1/parameters/"
 		   "allow_unsafe_interrupts",
 		   "N\n");
+	if (fake_is_iommufd()) {
+		fake_write(fake, "dev/iommu", "");
+		fake_write(fake, "proc/devices",
+			   "Character devices:\n  1 mem\n511 vfio-dev\n\n"
+			   "Block devices:\n259 blkext\n");
+		fake_write(fake,
+			   "sys/module/iommufd/parameters/"
+			   "allow_unsafe_interrupts",
+			   "N\n");
+	}
 	fake_write(fake, "proc/interrupts",
 		   "           CPU0\n  1:  9  IR-IO-APIC  1-edge  i8042\n");
 	fake_write_status(fake);
@@ -671,6 +771,12 @@ struct fake_device *fake_add_device(struct fake *fake, const char *name,
 		(void)moat_path(target, "../../drivers/%s", driver);
 		fake_link(fake, target, path);
 	}
+	if (driver && strstr(driver, "vfio") && fake_is_iommufd()) {
+		(void)moat_path(path,
+				"sys/bus/pci/devices/%s/vfio-dev/vfio%u/dev",
+				name, fake->n_devices - 1);
+		fake_write(fake, path, "511:0\n");
+	}
 	return device;
 }
 
@@ -678,7 +784,7 @@ struct moat_ioas_config fake_config(struct fake *fake)
 {
 	fake->has_hooks = true;
 	return (struct moat_ioas_config) {
-		.backend = "type1",
+		.backend = fake_backend,
 		.hooks = { .file_added = file_added,
 			   .file_removed = file_removed,
 			   .opaque = fake },
@@ -694,7 +800,9 @@ unsigned int fake_n_maps(struct fake *fake)
 
 	pthread_mutex_lock(&fake->lock);
 	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++)
-		n += fake->containers[i].n_maps;
+		n += fake->containers[i].n_groups > 0
+			     ? fake->containers[i].n_maps
+			     : 0;
 	pthread_mutex_unlock(&fake->lock);
 	return n;
 }
@@ -707,12 +815,33 @@ bool fake_has_map(struct fake *fake, uint64_t iova, uint64_t size)
 	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++) {
 		struct fake_container *c = &fake->containers[i];
 
-		for (unsigned int j = 0; j < c->n_maps; j++)
+		for (unsigned int j = 0; c->n_groups > 0 && j < c->n_maps; j++)
 			found |= c->maps[j].iova == iova &&
 				 c->maps[j].size == size;
 	}
 	pthread_mutex_unlock(&fake->lock);
 	return found;
+}
+
+void fake_assert_sentence(const struct fake *fake, const char *have,
+			  const char *want)
+{
+	char text[MOAT_ERR_MAX * 2];
+	size_t used = 0;
+
+	while (*want) {
+		if (strncmp(want, "%ROOT", 5) == 0) {
+			used += (size_t)snprintf(text + used,
+						 sizeof(text) - used, "%s",
+						 fake->root);
+			want += 5;
+		} else {
+			text[used++] = *want++;
+		}
+		ck_assert_uint_lt(used, sizeof(text) - 1);
+	}
+	text[used] = '\0';
+	ck_assert_str_eq(have, text);
 }
 
 void fake_assert_clean(struct fake *fake)
@@ -731,12 +860,13 @@ void fake_assert_clean(struct fake *fake)
 		ck_assert_ptr_null(fake->groups[i].container);
 	}
 	for (unsigned int i = 0; i < fake->n_devices; i++)
-		ck_assert_uint_eq(fake->devices[i].n_open, 0);
+		ck_assert(!fake->devices[i].n_open && !fake->devices[i].ioas);
 }
 
 const struct vfio_sys_ops fake_vfio_ops = {
 	.open = fake_open,
 	.close = fake_close,
+	.dup = fake_dup,
 	.ioctl = fake_ioctl,
 	.get_memlock = fake_get_memlock,
 	.set_memlock = fake_set_memlock,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A kernel in memory: VFIO containers, groups and devices behind
- * struct vfio_sys_ops, and the sysfs, procfs and dev trees that go with them
- * in a temporary directory.
+ * A kernel in memory: VFIO containers, groups and devices, /dev/iommu and
+ * the devices' cdevs behind struct vfio_sys_ops, and the sysfs, procfs and dev
+ * trees that go with them in a temporary directory.
  *
  * It keeps the kernel's order (no map before a group and an IOMMU, no
  * device before those, one open of a group at a time), drops a container's
@@ -26,18 +26,22 @@
 #include "common/host.h"
 #include "iommu/vfio_sys.h"
 
-#define FAKE_MAPS 64
+#define FAKE_MAPS    64
+#define FAKE_WINDOWS 40
 
 struct fake_map {
 	uint64_t iova, size, vaddr;
 	uint32_t flags;
 };
 
+/* Or an I/O address space of iommufd's. */
 struct fake_container {
 	bool used;
+	bool is_ioas;
+	bool small_pages;
 	bool file_open;
 	bool has_iommu;
-	unsigned int n_groups;
+	unsigned int n_groups; /* of an IOAS: devices that are attached */
 	struct fake_map maps[FAKE_MAPS];
 	unsigned int n_maps;
 };
@@ -57,11 +61,24 @@ struct fake_group {
 struct fake_device {
 	char name[MOAT_BDF_STRLEN];
 	struct fake_group *group;
-	int open_errno;
+	int open_errno;	  /* of GET_DEVICE_FD, or of binding the cdev */
+	int cdev_errno;	  /* of opening the cdev */
+	int attach_errno; /* of attaching to an IOAS */
+	/* The rest is state. */
 	unsigned int n_open;
+	unsigned int n_cdev_fds;
+	bool announced, bound;
+	struct fake_container *ioas; /* that it is attached to */
 };
 
-enum fake_file_type { FAKE_FREE, FAKE_CONTAINER, FAKE_GROUP, FAKE_DEVICE };
+enum fake_file_type {
+	FAKE_FREE,
+	FAKE_CONTAINER,
+	FAKE_GROUP,
+	FAKE_DEVICE,
+	FAKE_IOMMUFD,
+	FAKE_CDEV,
+};
 
 struct fake_file {
 	enum fake_file_type type;
@@ -77,20 +94,20 @@ struct fake {
 	/* Knobs. */
 	unsigned int fail_at; /* this call fails, the first is 1; 0: none */
 	int fail_errno;
-	int container_errno; /* of opening /dev/vfio/vfio */
+	int container_errno; /* of opening /dev/vfio/vfio or /dev/iommu */
 	int api_version;
 	bool no_type1;
 	bool old_kernel;     /* GET_INFO has no capabilities */
 	bool iommufd_compat; /* iommufd plays the container */
 	uint64_t page_sizes;
-	struct moat_iova_range windows[4];
+	struct moat_iova_range windows[FAKE_WINDOWS];
 	unsigned int n_windows;
 	uint32_t dma_avail;
 	struct rlimit memlock;
 	bool may_raise_hard;	      /* CAP_SYS_RESOURCE */
 	bool lock_cap;		      /* CAP_IPC_LOCK */
 	bool lock_cap_in_status_only; /* as for root in a user namespace */
-	uint64_t mlocked;	      /* bytes locked by other means */
+	uint64_t mlocked; /* bytes locked by other means, or other processes */
 	uint64_t bad_unmap_size; /* what unmap tells instead; 0: the truth */
 	int map_errno;
 	/* Called by GET_DEVICE_FD, without @lock, before the device opens. */
@@ -98,6 +115,7 @@ struct fake {
 
 	/* State. */
 	bool has_hooks;
+	bool iommufd_open;
 	char status[128]; /* the text of /proc/self/status */
 
 	/* Counters. */
@@ -105,6 +123,7 @@ struct fake {
 	bool failed; /* the call number @fail_at was made */
 	unsigned int n_files;
 	unsigned int map_calls;
+	unsigned int pins;	    /* times that memory was to be pinned */
 	unsigned int announcements; /* files that are announced */
 	unsigned int left_by_close; /* groups: not by UNSET_CONTAINER */
 	unsigned int wrong;	    /* calls against the kernel's order */
@@ -121,6 +140,18 @@ struct fake {
 int fake_count_call(struct fake *fake);
 
 extern const struct vfio_sys_ops fake_vfio_ops;
+
+/* Is the iommufd backend built in? */
+extern const bool fake_has_iommufd;
+
+/*
+ * The backend that fake_config() names, and for which fake_init() makes the
+ * machine: "type1" unless a test case's fixture says "iommufd".
+ */
+extern const char *fake_backend;
+bool fake_is_iommufd(void);
+void fake_use_type1(void);
+void fake_use_iommufd(void);
 
 /* A machine without devices. */
 void fake_init(struct fake *fake);
@@ -150,6 +181,10 @@ struct moat_ioas_config fake_config(struct fake *fake);
 /* What the devices of the machine can reach now, over all containers. */
 unsigned int fake_n_maps(struct fake *fake);
 bool fake_has_map(struct fake *fake, uint64_t iova, uint64_t size);
+
+/* Is @have @want, where @want's "%ROOT" stands for the fake's directory? */
+void fake_assert_sentence(const struct fake *fake, const char *have,
+			  const char *want);
 
 /* Nothing open, mapped or announced? */
 void fake_assert_clean(struct fake *fake);

@@ -11,8 +11,8 @@
 #include <moat/log.h>
 
 #include "common/util.h"
+#include "fake_main.h"
 #include "fake_vfio.h"
-#include "tests/check_main.h"
 
 #define RW   (MOAT_DMA_READ | MOAT_DMA_WRITE)
 #define HOST ((void *)(uintptr_t)0x7f0000000000)
@@ -76,7 +76,8 @@ static struct state state(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fake.files); i++)
 		s.files += fake.files[i].type == FAKE_GROUP ||
-			   fake.files[i].type == FAKE_DEVICE;
+			   fake.files[i].type == FAKE_DEVICE ||
+			   fake.files[i].type == FAKE_CDEV;
 	return s;
 }
 
@@ -180,27 +181,28 @@ static int step_detach_c(void)
 static const struct {
 	int (*step)(void);
 	struct state after;
+	struct state after_iommufd; /* a file each, with two fds */
 } life[] = {
-	{ step_create, { 0, 0, 0 } },
-	{ step_map_1, { 0, 0, 0 } },
-	{ step_map_2, { 0, 0, 0 } },
-	{ step_fill, { 0, 0, 0 } },
-	{ step_fill, { 0, 0, 0 } },
-	{ step_fill, { 0, 0, 0 } },
-	{ step_attach_a, { 2, 5, 1 } }, /* replays five */
-	{ step_attach_b, { 4, 5, 2 } }, /* a second group */
-	{ step_fill, { 4, 6, 2 } },
-	{ step_fill, { 4, 7, 2 } },
-	{ step_fill, { 4, 8, 2 } },
-	{ step_map_3, { 4, 9, 2 } }, /* the list grows */
-	{ step_windows, { 4, 9, 2 } },
-	{ step_detach_a, { 2, 9, 1 } },
-	{ step_attach_c, { 3, 9, 1 } }, /* in the group of B */
-	{ step_detach_b, { 2, 9, 1 } },
-	{ step_unmap_1, { 2, 8, 1 } },
-	{ step_detach_c, { 0, 0, 0 } }, /* the last group */
-	{ step_attach_a, { 2, 8, 1 } }, /* a new container */
-	{ step_detach_a, { 0, 0, 0 } },
+	{ step_create, { 0, 0, 0 }, { 0, 0, 0 } },
+	{ step_map_1, { 0, 0, 0 }, { 0, 0, 0 } },
+	{ step_map_2, { 0, 0, 0 }, { 0, 0, 0 } },
+	{ step_fill, { 0, 0, 0 }, { 0, 0, 0 } },
+	{ step_fill, { 0, 0, 0 }, { 0, 0, 0 } },
+	{ step_fill, { 0, 0, 0 }, { 0, 0, 0 } },
+	{ step_attach_a, { 2, 5, 1 }, { 2, 5, 1 } }, /* replays five */
+	{ step_attach_b, { 4, 5, 2 }, { 4, 5, 2 } }, /* a second group */
+	{ step_fill, { 4, 6, 2 }, { 4, 6, 2 } },
+	{ step_fill, { 4, 7, 2 }, { 4, 7, 2 } },
+	{ step_fill, { 4, 8, 2 }, { 4, 8, 2 } },
+	{ step_map_3, { 4, 9, 2 }, { 4, 9, 2 } }, /* the list grows */
+	{ step_windows, { 4, 9, 2 }, { 4, 9, 2 } },
+	{ step_detach_a, { 2, 9, 1 }, { 2, 9, 1 } },
+	{ step_attach_c, { 3, 9, 1 }, { 4, 9, 2 } }, /* in the group of B */
+	{ step_detach_b, { 2, 9, 1 }, { 2, 9, 1 } },
+	{ step_unmap_1, { 2, 8, 1 }, { 2, 8, 1 } },
+	{ step_detach_c, { 0, 0, 0 }, { 0, 0, 0 } }, /* the last group */
+	{ step_attach_a, { 2, 8, 1 }, { 2, 8, 1 } }, /* a new container */
+	{ step_detach_a, { 0, 0, 0 }, { 0, 0, 0 } },
 };
 
 /* Plain comparisons first: check writes a record for each assertion. */
@@ -214,6 +216,11 @@ static void assert_state(struct state want, unsigned int n, size_t step)
 			     "%u announced",
 			     n, step, have.files, have.maps,
 			     have.announcements);
+}
+
+static struct state state_after(size_t i)
+{
+	return fake_is_iommufd() ? life[i].after_iommufd : life[i].after;
 }
 
 static int take_step(size_t i)
@@ -250,8 +257,8 @@ static void live(unsigned int n)
 		if (r != 0)
 			ck_abort_msg("call %u failed, step %zu again: %d %s", n,
 				     i, r, err.msg);
-		assert_state(life[i].after, n, i);
-		before = life[i].after;
+		assert_state(state_after(i), n, i);
+		before = state_after(i);
 	}
 	moat_ioas_destroy(ioas);
 	ioas = NULL;
@@ -297,19 +304,12 @@ START_TEST(every_call_may_fail)
 }
 END_TEST
 
+static void add_all(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, every_call_may_fail, 0, ARRAY_SIZE(errnos));
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("sweep");
-	TCase *tcase = tcase_create("sweep");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_loop_test(tcase, every_call_may_fail, 0, ARRAY_SIZE(errnos));
-	tcase_set_timeout(tcase, 30);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return fake_main("sweep", add_all, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #ifndef MOAT_IOAS_H
 #define MOAT_IOAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,9 +40,10 @@ struct moat_iova_range {
 };
 
 /*
- * What the VMM wants to know: a VFIO file (a group here, a device cdev under
- * iommufd) now belongs to this guest, or no longer does. KVM's VFIO device
- * must be told before a device fd is opened and after it is closed.
+ * What the VMM wants to know: a VFIO file (a group under type1, a device's
+ * cdev under iommufd) now belongs to this guest, or no longer does. KVM's
+ * VFIO device must be told before a device is opened, and told back after the
+ * attacher has closed its fd.
  *
  * Called once for each file, with ioas->lock held: they must not call back.
  * file_added() returns 0 or a negative errno, which fails the attach.
@@ -53,23 +55,33 @@ struct moat_ioas_hooks {
 };
 
 struct moat_ioas_config {
-	const char *backend;		/* "type1"; NULL: the best present */
+	const char *backend; /* "iommufd", "type1"; NULL: the best present */
 	struct moat_ioas_hooks hooks;	/* all NULL: nobody to tell */
 	const struct moat_host *host;	/* NULL: this machine */
 	const struct vfio_sys_ops *sys; /* NULL: the kernel; else a fake */
 	void *sys_opaque;		/* handed to @sys */
+	/*
+	 * No large pages in the IOMMU's tables, to measure what they are worth
+	 * (iommufd; under type1 it is a parameter of the kernel's module).
+	 */
+	bool small_pages;
 };
 
 /**
  * moat_ioas_create() - make an address space that reaches nothing
  *
  * Return: 0; -ENOENT when the host has no such backend (module not loaded,
- * kernel without it), -EACCES or -EPERM when the caller may not use it,
+ * kernel without it, or not built in here), -ENOTSUP when it cannot do what
+ * @config asks, -EACCES or -EPERM when the caller may not use it,
  * -EINVAL for an unknown backend, or what opening it failed with; with the
  * remedy in @err.
  */
 int moat_ioas_create(const struct moat_ioas_config *config,
 		     struct moat_ioas **ret_ioas, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/** moat_ioas_backend() - the name of the backend that was taken */
+const char *moat_ioas_backend(const struct moat_ioas *ioas)
 	__attribute__((visibility("default")));
 
 /**

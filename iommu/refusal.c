@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The kernel's refusals that both VFIO backends meet. No state. */
+#include <errno.h>
+#include <string.h>
+
+#include "iommu/group.h"
+#include "iommu/refusal.h"
+
+int refusal_not_viable(const struct ioas_device *dev, const char *who,
+		       struct moat_err *err)
+{
+	return moat_fail(err, -EINVAL,
+			 "%s: IOMMU group %u is not viable: the host uses %s "
+			 "in it; unbind that or bind it to vfio-pci, for the "
+			 "IOMMU cannot tell the group's devices apart",
+			 dev->name, dev->file->group,
+			 who[0] ? who : "another device");
+}
+
+int refusal_explain(const struct moat_ioas *ioas, const struct ioas_device *dev,
+		    const char *step, int r, struct moat_err *err)
+{
+	const char *module = ioas->ops->interrupts_module;
+	char param[PATH_MAX];
+
+	if (r == -EPERM && group_unsafe_interrupts(ioas->host, module, param))
+		return moat_fail(
+			err, r,
+			"%s: the kernel refuses (%s: %s), since this machine "
+			"does not remap interrupts: whoever owns a device "
+			"could forge any interrupt of the host. Turn interrupt "
+			"remapping on in the firmware (VT-d, AMD-Vi, x2APIC); "
+			"or, if every guest is trusted, accept the risk with "
+			"'echo Y > %s'",
+			dev->name, step, strerror(-r), param);
+	if ((r == -EPERM || r == -EINVAL) &&
+	    resv_has_direct(&dev->file->reserved))
+		return moat_fail(
+			err, r,
+			"%s: the kernel refuses (%s: %s), since the firmware "
+			"insists on memory of its own for the device (an RMRR; "
+			"'direct' in reserved_regions of IOMMU group %u): it "
+			"cannot be assigned unless a firmware setting lifts "
+			"that",
+			dev->name, step, strerror(-r), dev->file->group);
+	if (r == -ENOMEM)
+		return moat_fail(err, r, "%s: %s: out of memory", dev->name,
+				 step);
+	return moat_fail(err, r,
+			 "%s: IOMMU group %u: %s: %s; the kernel log may say "
+			 "more",
+			 dev->name, dev->file->group, step, strerror(-r));
+}

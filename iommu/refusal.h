@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Why the kernel lets a device not have an IOMMU, in words. */
+#ifndef MOAT_IOMMU_REFUSAL_H
+#define MOAT_IOMMU_REFUSAL_H
+
+#include "iommu/ioas_impl.h"
+
+/* Room for the text of some devices or of a process. */
+#define WHO_MAX 512
+
+/** refusal_not_viable() - the host uses @who of @dev's group; -EINVAL */
+int refusal_not_viable(const struct ioas_device *dev, const char *who,
+		       struct moat_err *err);
+
+/**
+ * refusal_explain() - the sentence for @r, which @step failed with
+ * @dev: its file has the group and what that reserves
+ *
+ * EPERM has three causes: interrupts that nobody remaps, a 1:1 map that
+ * firmware insists on (EINVAL in newer kernels), and a user of the group
+ * that came since it was looked at.
+ * Return: @r.
+ */
+int refusal_explain(const struct moat_ioas *ioas, const struct ioas_device *dev,
+		    const char *step, int r, struct moat_err *err);
+
+#endif /* MOAT_IOMMU_REFUSAL_H */
