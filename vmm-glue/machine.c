@@ -173,7 +173,13 @@ static int map_slots(struct machine *machine, struct moat_err *err)
 
 static int create_ioas(struct machine *machine, struct moat_err *err)
 {
+	static const char *const backends[] = {
+		[IOMMU_AUTO] = NULL, /* the best that the host has */
+		[IOMMU_IOMMUFD] = "iommufd",
+		[IOMMU_TYPE1] = "type1",
+	};
 	const struct moat_ioas_config config = {
+		.backend = backends[machine->opts->iommu],
 		.hooks = {
 			.file_added = kvm_vm_vfio_file_added,
 			.file_removed = kvm_vm_vfio_file_removed,
@@ -181,9 +187,15 @@ static int create_ioas(struct machine *machine, struct moat_err *err)
 		},
 	};
 
+	int r;
+
 	if (machine_devices_count(machine->devices) == 0)
 		return 0;
-	return moat_ioas_create(&config, &machine->ioas, err);
+	r = moat_ioas_create(&config, &machine->ioas, err);
+	if (r == 0)
+		log_debug("devices reach memory through %s",
+			  moat_ioas_backend(machine->ioas));
+	return r;
 }
 
 static int create_vcpus(struct machine *machine, struct moat_err *err)

@@ -23,6 +23,8 @@ static const struct opt_desc run_desc[] = {
 	    .help = "assign a host PCI device; 'help' explains SPEC"),
 	RUN(hugepages, "hugepages", OPT_ENUM, .choices = "auto|off|2M|1G",
 	    .def = "auto", .help = "page size of guest RAM"),
+	RUN(iommu, "iommu", OPT_ENUM, .choices = "auto|iommufd|type1",
+	    .def = "auto", .help = "the kernel's interface to the IOMMU"),
 	RUN(mem_path, "mem-path", OPT_STR, .arg = "DIR",
 	    .help = "take guest RAM from a file in DIR (hugetlbfs or tmpfs)"),
 	RUN(serial, "serial", OPT_STR, .arg = "stdio|file:PATH|pty",

@@ -10,6 +10,8 @@
 
 enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_OFF, HUGEPAGES_2M, HUGEPAGES_1G };
 
+enum iommu_choice { IOMMU_AUTO, IOMMU_IOMMUFD, IOMMU_TYPE1 };
+
 struct run_options {
 	const char *kernel;
 	const char *initrd; /* NULL: none */
@@ -19,6 +21,7 @@ struct run_options {
 	const char *name;
 	struct opt_list pcidevice; /* raw text; the machine's init parses it */
 	int hugepages;		   /* enum hugepages */
+	int iommu;		   /* enum iommu_choice */
 	const char *mem_path;	   /* NULL: memfd */
 	const char *serial;
 	const char *timeline; /* NULL: none */
