@@ -94,12 +94,13 @@ fault_logged() {
 # process is $guest. GUEST_ADD names more files for it, as mkinitrd --add
 # wants them; GUEST_APPEND is added to its command line; with GUEST_RESETS set
 # a guest's reset boots it again. GUEST_KERNEL is its kernel instead of
-# $guest_kernel.
+# $guest_kernel. MOAT_IOMMU chooses moat's -iommu.
 guest_start() {
 	local name=$1 script=$2 add=() reset=(-no-reboot)
 
 	shift 2
 	[ -z "${GUEST_RESETS:-}" ] || reset=()
+	[ -z "${MOAT_IOMMU:-}" ] || set -- "$@" -iommu "$MOAT_IOMMU"
 	for file in ${GUEST_ADD:-}; do add+=(--add "$file"); done
 	"$here/mkinitrd" --script "$script" "${add[@]}" \
 		--add "$build/tests/lab/edu:/bin/edu" \
