@@ -75,7 +75,9 @@ int moat_ioas_create(const struct moat_ioas_config *config,
 	struct moat_ioas *ioas;
 	int r;
 
-	r = backend_find(config->backend, host, &ops, err);
+	r = backend_find(config->files && !config->backend ? iommufd_ops.name
+							   : config->backend,
+			 host, &ops, err);
 	if (r < 0)
 		return r;
 	ioas = calloc(1, sizeof(*ioas));
@@ -87,6 +89,7 @@ int moat_ioas_create(const struct moat_ioas_config *config,
 	ioas->sys.opaque = config->sys_opaque;
 	ioas->hooks = config->hooks;
 	ioas->small_pages = config->small_pages;
+	ioas->files = config->files;
 	ioas->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	r = pthread_mutex_init(&ioas->lock, NULL);
 	if (r != 0) {

@@ -24,26 +24,22 @@
  * Sources: Linux Documentation/userspace-api/iommufd.rst; drivers/vfio/
  * device_cdev.c and drivers/iommu/iommufd/ for what an errno means.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/iommufd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <moat/log.h>
 
 #include "common/util.h"
 #include "iommu/group.h"
 #include "iommu/ioas_impl.h"
+#include "iommu/iommufd_files.h"
 #include "iommu/iommufd_ioctl.h"
 #include "iommu/memlock.h"
 #include "iommu/refusal.h"
 #include "iommu/vfio_cdev.h"
-
-#define CDEV_NAME_MAX 32
 
 struct iommufd_device {
 	struct ioas_file file; /* of the cdev */
@@ -62,72 +58,18 @@ static struct iommufd_device *to_device(struct ioas_file *file)
 	return container_of(file, struct iommufd_device, file);
 }
 
-/* Without a device there is no cdev to look for: VFIO's numbers tell. */
-static bool kernel_has_cdevs(const struct moat_host *host)
-{
-	char path[PATH_MAX], line[128];
-	bool found = false;
-	FILE *f;
-
-	if (moat_path(path, "%s/devices", host->procfs) < 0)
-		return false;
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	while (!found && fgets(line, sizeof(line), f))
-		found = strstr(line, " vfio-dev\n") != NULL;
-	(void)fclose(f);
-	return found;
-}
-
-static bool iommufd_present(const struct moat_host *host)
-{
-	char path[PATH_MAX];
-
-	return moat_path(path, "%s/iommu", host->dev) == 0 &&
-	       access(path, R_OK | W_OK) == 0 && kernel_has_cdevs(host);
-}
-
-static int open_explain(const char *path, int r, struct moat_err *err)
-{
-	switch (r) {
-	case -ENOENT:
-	case -ENODEV:
-	case -ENXIO:
-		return moat_fail(err, -ENOENT,
-				 "%s is not there: the kernel has no iommufd "
-				 "(CONFIG_IOMMUFD), or its module is not "
-				 "loaded; try 'modprobe iommufd', or leave "
-				 "the choice of the IOMMU's interface to moat",
-				 path);
-	case -EACCES:
-	case -EPERM:
-		return moat_fail(err, r,
-				 "opening %s: %s; run as root, or as a user "
-				 "who may read and write it",
-				 path, strerror(-r));
-	default:
-		return moat_fail(err, r, "opening %s: %s", path, strerror(-r));
-	}
-}
-
 static int iommufd_create(struct moat_ioas *ioas, struct moat_err *err)
 {
 	struct iommufd *t;
-	char path[PATH_MAX];
 	int r;
 
-	r = moat_path(path, "%s/iommu", ioas->host->dev);
-	if (r < 0)
-		return moat_fail(err, r, "%s is too long a path",
-				 ioas->host->dev);
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return moat_fail(err, -ENOMEM, "out of memory");
-	r = iommufd_open(&ioas->sys, path, &t->fd);
+	r = iommufd_get(ioas, &t->fd, err);
 	if (r < 0) {
 		free(t);
-		return open_explain(path, r, err);
+		return r;
 	}
 	ioas->backend = t;
 	return 0;
@@ -177,91 +119,6 @@ static void ioas_end(struct moat_ioas *ioas)
 			strerror(-r));
 }
 
-/* "vfioN", as sysfs has it below the device. Return: is there one? */
-static bool cdev_name(const struct moat_host *host,
-		      const struct ioas_device *dev, char buf[CDEV_NAME_MAX])
-{
-	const struct dirent *entry;
-	char path[PATH_MAX];
-	bool found = false;
-	DIR *dir;
-
-	if (moat_path(path, "%s/bus/pci/devices/%s/vfio-dev", host->sysfs,
-		      dev->name) < 0)
-		return false;
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		found = strncmp(entry->d_name, "vfio", 4) == 0 &&
-			strlen(entry->d_name) < CDEV_NAME_MAX;
-		if (found)
-			memcpy(buf, entry->d_name, strlen(entry->d_name) + 1);
-	}
-	(void)closedir(dir);
-	return found;
-}
-
-static int no_cdev_explain(const struct moat_ioas *ioas,
-			   const struct ioas_device *dev, struct moat_err *err)
-{
-	char who[WHO_MAX];
-
-	group_driver(ioas->host, dev->bdf, who, sizeof(who));
-	if (strstr(who, "vfio"))
-		return moat_fail(
-			err, -ENODEV,
-			"%s: the kernel gives VFIO devices no files of "
-			"their own (CONFIG_VFIO_DEVICE_CDEV, Linux "
-			"6.6), which iommufd needs; type1 does without",
-			dev->name);
-	return moat_fail(err, -ENODEV,
-			 "%s: VFIO does not have the device: it is bound to "
-			 "%s; bind it to vfio-pci first",
-			 dev->name, who[0] ? who : "no driver");
-}
-
-static int cdev_open_explain(const struct moat_ioas *ioas,
-			     const struct ioas_device *dev, const char *path,
-			     int r, struct moat_err *err)
-{
-	switch (r) {
-	case -ENOENT:
-	case -ENXIO:
-	case -ENODEV:
-		if (!kernel_has_cdevs(ioas->host))
-			return no_cdev_explain(ioas, dev, err);
-		return moat_fail(err, -ENODEV,
-				 "%s: %s is not there, though the device is "
-				 "VFIO's; a container may lack the node",
-				 dev->name, path);
-	case -EACCES:
-	case -EPERM:
-		return moat_fail(err, -EPERM,
-				 "%s: opening %s: %s; run as root, or give the "
-				 "device to the user with 'chown USER %s'",
-				 dev->name, path, strerror(-r), path);
-	default:
-		return moat_fail(err, r, "%s: opening %s: %s", dev->name, path,
-				 strerror(-r));
-	}
-}
-
-static int cdev_path(const struct moat_ioas *ioas,
-		     const struct ioas_device *dev, char path[PATH_MAX],
-		     struct moat_err *err)
-{
-	char name[CDEV_NAME_MAX];
-	int r;
-
-	if (!cdev_name(ioas->host, dev, name))
-		return no_cdev_explain(ioas, dev, err);
-	r = moat_path(path, "%s/vfio/devices/%s", ioas->host->dev, name);
-	return r < 0 ? moat_fail(err, r, "%s: %s is too long a path", dev->name,
-				 ioas->host->dev)
-		     : 0;
-}
-
 /* Open the cdev of @dev, which @dev->file is set to. */
 static int cdev_open(struct moat_ioas *ioas, struct ioas_device *dev,
 		     struct moat_err *err)
@@ -270,7 +127,7 @@ static int cdev_open(struct moat_ioas *ioas, struct ioas_device *dev,
 	char path[PATH_MAX];
 	int r;
 
-	r = cdev_path(ioas, dev, path, err);
+	r = iommufd_cdev_path(ioas, dev, path, err);
 	if (r < 0)
 		return r;
 	r = group_reserved(ioas->host, file->group, &file->reserved, err);
@@ -281,11 +138,9 @@ static int cdev_open(struct moat_ioas *ioas, struct ioas_device *dev,
 		(void)moat_fail_prefix(err, r, "%s", dev->name);
 		goto free_reserved;
 	}
-	r = vfio_cdev_open(&ioas->sys, path, &file->fd);
-	if (r < 0) {
-		r = cdev_open_explain(ioas, dev, path, r, err);
+	r = iommufd_cdev_get(ioas, dev, path, err);
+	if (r < 0)
 		goto free_reserved;
-	}
 	return 0;
 free_reserved:
 	resv_free(&file->reserved);
@@ -373,7 +228,7 @@ static int bind_explain(const struct moat_ioas *ioas,
 		return moat_fail(err, r, "%s: opening the device: %s",
 				 dev->name, strerror(-r));
 	/* EINVAL: the device is open; EPERM: another one of its group. */
-	if (cdev_path(ioas, dev, path, NULL) == 0) {
+	if (iommufd_cdev_path(ioas, dev, path, NULL) == 0) {
 		group_holder(ioas->host, path, false, who, sizeof(who));
 		if (who[0])
 			return moat_fail(err, -EBUSY,

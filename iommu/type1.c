@@ -136,6 +136,10 @@ static int type1_create(struct moat_ioas *ioas, struct moat_err *err)
 	struct type1 *t;
 	int r;
 
+	if (ioas->files)
+		return moat_fail(err, -ENOTSUP,
+				 "type1 takes no files that are open already; "
+				 "iommufd does");
 	if (ioas->small_pages)
 		return moat_fail(err, -ENOTSUP,
 				 "type1 leaves large pages out for all its "

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "iommu/vfio_sys.h"
@@ -33,6 +34,19 @@ static int linux_dup(void *opaque, int fd)
 	return r < 0 ? -errno : r;
 }
 
+static int linux_device_number(void *opaque, int fd, dev_t *ret_number)
+{
+	struct stat st;
+
+	(void)opaque;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISCHR(st.st_mode))
+		return -ENODEV;
+	*ret_number = st.st_rdev;
+	return 0;
+}
+
 static int linux_ioctl(void *opaque, int fd, unsigned long request,
 		       unsigned long arg)
 {
@@ -59,6 +73,7 @@ const struct vfio_sys_ops vfio_sys_linux = {
 	.open = linux_open,
 	.close = linux_close,
 	.dup = linux_dup,
+	.device_number = linux_device_number,
 	.ioctl = linux_ioctl,
 	.get_memlock = linux_get_memlock,
 	.set_memlock = linux_set_memlock,

@@ -9,6 +9,7 @@
 #define MOAT_IOMMU_VFIO_SYS_H
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 struct vfio_sys_ops {
 	/* O_CLOEXEC is in @flags already. */
@@ -16,6 +17,8 @@ struct vfio_sys_ops {
 	void (*close)(void *opaque, int fd);
 	/* A second, close-on-exec fd of the same file. */
 	int (*dup)(void *opaque, int fd);
+	/* Of the character device that is open; -ENODEV: it is none. */
+	int (*device_number)(void *opaque, int fd, dev_t *ret_number);
 	/* @arg is a pointer or a number, as the request has it. */
 	int (*ioctl)(void *opaque, int fd, unsigned long request,
 		     unsigned long arg);

@@ -33,15 +33,16 @@ int fake_iommufd_open(struct fake *fake)
 {
 	if (fake->container_errno)
 		return fake->container_errno;
-	if (fake->iommufd_open)
+	if (fake->n_iommufd_fds > 0)
 		return fake_wrong(fake, -EBUSY);
-	fake->iommufd_open = true;
+	fake->n_iommufd_fds++;
 	return fake_file_new(fake, FAKE_IOMMUFD, fake);
 }
 
 void fake_iommufd_close(struct fake *fake)
 {
-	fake->iommufd_open = false;
+	if (--fake->n_iommufd_fds > 0)
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(fake->containers); i++) {
 		struct fake_container *c = &fake->containers[i];
 

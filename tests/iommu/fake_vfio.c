@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/util.h"
@@ -267,12 +268,42 @@ static int fake_dup(void *opaque, int fd)
 	pthread_mutex_lock(&fake->lock);
 	file = fake_file_get(fake, fd);
 	r = count_call(fake);
-	if (r == 0 && (!file || file->type != FAKE_CDEV))
-		r = fake_wrong(fake, -EBADF);
-	if (r == 0) {
+	if (r < 0)
+		goto unlock;
+	if (file && file->type == FAKE_CDEV) {
 		device = file->object;
 		device->n_cdev_fds++;
-		r = fake_file_new(fake, FAKE_CDEV, device);
+	} else if (file && file->type == FAKE_IOMMUFD) {
+		fake->n_iommufd_fds++;
+	} else {
+		r = fake_wrong(fake, -EBADF);
+		goto unlock;
+	}
+	r = fake_file_new(fake, file->type, file->object);
+unlock:
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
+/* As sysfs says it; anything else is /dev/null. */
+static int fake_device_number(void *opaque, int fd, dev_t *ret_number)
+{
+	struct fake *fake = opaque;
+	struct fake_device *device;
+	struct fake_file *file;
+	int r;
+
+	pthread_mutex_lock(&fake->lock);
+	file = fake_file_get(fake, fd);
+	r = count_call(fake);
+	if (r == 0 && !file) {
+		r = -EBADF;
+	} else if (r == 0 && file->type == FAKE_CDEV) {
+		device = file->object;
+		*ret_number =
+			makedev(511, (unsigned int)(device - fake->devices));
+	} else if (r == 0) {
+		*ret_number = makedev(1, 3);
 	}
 	pthread_mutex_unlock(&fake->lock);
 	return r;
@@ -752,7 +783,7 @@ struct fake_device *fake_add_device(struct fake *fake, const char *name,
 				    unsigned int group, const char *driver)
 {
 	struct fake_device *device;
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[PATH_MAX], target[PATH_MAX], number[16];
 
 	ck_assert_uint_lt(fake->n_devices, ARRAY_SIZE(fake->devices));
 	device = &fake->devices[fake->n_devices++];
@@ -775,7 +806,9 @@ struct fake_device *fake_add_device(struct fake *fake, const char *name,
 		(void)moat_path(path,
 				"sys/bus/pci/devices/%s/vfio-dev/vfio%u/dev",
 				name, fake->n_devices - 1);
-		fake_write(fake, path, "511:0\n");
+		(void)snprintf(number, sizeof(number), "511:%u\n",
+			       fake->n_devices - 1);
+		fake_write(fake, path, number);
 	}
 	return device;
 }
@@ -867,6 +900,7 @@ const struct vfio_sys_ops fake_vfio_ops = {
 	.open = fake_open,
 	.close = fake_close,
 	.dup = fake_dup,
+	.device_number = fake_device_number,
 	.ioctl = fake_ioctl,
 	.get_memlock = fake_get_memlock,
 	.set_memlock = fake_set_memlock,

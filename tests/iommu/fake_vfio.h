@@ -115,8 +115,8 @@ struct fake {
 
 	/* State. */
 	bool has_hooks;
-	bool iommufd_open;
-	char status[128]; /* the text of /proc/self/status */
+	unsigned int n_iommufd_fds; /* of one file */
+	char status[128];	    /* the text of /proc/self/status */
 
 	/* Counters. */
 	unsigned int calls;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sentences that a user gets when iommufd says no, word for word. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <moat/log.h>
@@ -384,8 +386,109 @@ START_TEST(map_says_why_not_and_what_to_do)
 }
 END_TEST
 
+static int open_node(const char *node)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	(void)moat_path(path, "%s/%s", fake.dev, node);
+	fd = fake_vfio_ops.open(&fake, path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+/* The fds that came are closed, those of our own do their work. */
+START_TEST(open_files_are_taken_over)
+{
+	struct moat_ioas_cdev cdev = { .bdf = dev_a };
+	struct moat_ioas_files files = { .cdevs = &cdev, .n_cdevs = 1 };
+	struct moat_ioas_config config;
+	struct moat_err err = { "" };
+	struct moat_ioas *ioas;
+	int fd = -1;
+
+	fake_init(&fake);
+	(void)add_a();
+	files.iommufd = open_node("iommu");
+	cdev.fd = open_node("vfio/devices/vfio0");
+	/* Not even root's rights would open them again. */
+	fake.container_errno = -EACCES;
+	fake.devices[0].cdev_errno = -EACCES;
+	config = fake_config(&fake);
+	config.backend = NULL;
+	config.files = &files;
+	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), 0);
+	ck_assert_str_eq(moat_ioas_backend(ioas), "iommufd");
+	ck_assert_int_eq(files.iommufd, -1);
+	ck_assert_int_eq(moat_ioas_map(ioas, 0, 0x1000, HOST, RW, &err), 0);
+	ck_assert_int_eq(moat_ioas_attach(ioas, dev_a, &fd, &err), 0);
+	ck_assert_int_eq(cdev.fd, -1);
+	ck_assert(fake_has_map(&fake, 0, 0x1000));
+	ck_assert_uint_eq(fake.n_files, 3);
+	fake_vfio_ops.close(&fake, fd);
+	moat_ioas_detach(ioas, dev_a);
+	ck_assert_uint_eq(fake.n_files, 1);
+	/* Used up. */
+	ck_assert_int_eq(moat_ioas_attach(ioas, dev_a, &fd, &err), -EBADF);
+	moat_ioas_destroy(ioas);
+	fake_assert_clean(&fake);
+	fake_fini(&fake);
+}
+END_TEST
+
+/* What is given must be what it is said to be, and stays the giver's. */
+START_TEST(wrong_files_are_refused)
+{
+	struct moat_ioas_cdev cdev = { .bdf = dev_a };
+	struct moat_ioas_files files = { .iommufd = -1,
+					 .cdevs = &cdev,
+					 .n_cdevs = 1 };
+	struct moat_ioas_config config;
+	struct moat_err err = { "" };
+	struct moat_ioas *ioas;
+	char want[256];
+	int fd = -1;
+
+	fake_init(&fake);
+	(void)add_a();
+	(void)fake_add_device(&fake, "0000:05:00.0", 8, "vfio-pci");
+	config = fake_config(&fake);
+	config.files = &files;
+	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), 0);
+	cdev.fd = open_node("vfio/devices/vfio1"); /* another device's */
+	ck_assert_int_eq(moat_ioas_attach(ioas, dev_a, &fd, &err), -EBADF);
+	(void)snprintf(want, sizeof(want),
+		       "0000:04:08.0: fd %d is not the open VFIO file of the "
+		       "device, /dev/vfio/devices/vfioN",
+		       cdev.fd);
+	ck_assert_str_eq(err.msg, want);
+	fake_vfio_ops.close(&fake, cdev.fd);
+	ck_assert_int_eq(moat_ioas_attach(ioas, dev_a, &fd, &err), -EBADF);
+	moat_ioas_destroy(ioas);
+	ck_assert_uint_eq(fake.wrong, 0);
+
+	/* An ioctl of a device's file that no device's file has. */
+	files.iommufd = open_node("vfio/devices/vfio1");
+	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), -EBADF);
+	(void)snprintf(want, sizeof(want),
+		       "fd %d is not an open /dev/iommu: IOMMU_IOAS_ALLOC: "
+		       "Inappropriate ioctl for device",
+		       files.iommufd);
+	ck_assert_str_eq(err.msg, want);
+	ck_assert_uint_eq(fake.wrong, 1);
+	fake.wrong = 0;
+	config.backend = "type1";
+	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), -ENOTSUP);
+	fake_vfio_ops.close(&fake, files.iommufd);
+	fake_assert_clean(&fake);
+	fake_fini(&fake);
+}
+END_TEST
+
 static void add_iommufd(TCase *tcase)
 {
+	tcase_add_test(tcase, open_files_are_taken_over);
+	tcase_add_test(tcase, wrong_files_are_refused);
 	tcase_add_loop_test(tcase, create_says_what_is_missing, 0,
 			    ARRAY_SIZE(create_cases));
 	tcase_add_loop_test(tcase, attach_says_why_not_and_what_to_do, 0,

@@ -54,6 +54,23 @@ struct moat_ioas_hooks {
 	void *opaque;
 };
 
+/* A device's VFIO file, /dev/vfio/devices/vfioN, opened by somebody else. */
+struct moat_ioas_cdev {
+	struct moat_bdf bdf;
+	int fd;
+};
+
+/*
+ * Files for who may not open them. Each belongs to the address space from
+ * the moment that it is used, at creation or at the device's attach, when its
+ * fd here becomes -1.
+ */
+struct moat_ioas_files {
+	int iommufd; /* -1: none */
+	struct moat_ioas_cdev *cdevs;
+	size_t n_cdevs;
+};
+
 struct moat_ioas_config {
 	const char *backend; /* "iommufd", "type1"; NULL: the best present */
 	struct moat_ioas_hooks hooks;	/* all NULL: nobody to tell */
@@ -65,6 +82,7 @@ struct moat_ioas_config {
 	 * (iommufd; under type1 it is a parameter of the kernel's module).
 	 */
 	bool small_pages;
+	struct moat_ioas_files *files; /* NULL: none; else iommufd is taken */
 };
 
 /**
