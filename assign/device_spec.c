@@ -4,6 +4,7 @@
  * is such a device is asked when it is opened.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct raw_spec {
 	int on_error; /* enum moat_on_error */
 	int pio;      /* enum moat_pio_mode */
 	const char *rom;
+	unsigned int fd; /* 0: not given */
 };
 
 #define KEY(field, name, type, ...) \
@@ -45,6 +47,8 @@ static const struct opt_desc spec_desc[] = {
 	    .def = "auto", .help = "how its ports are reached"),
 	KEY(rom, "rom", OPT_STR, .arg = "on|off|FILE", .def = "off",
 	    .help = "the expansion ROM that the guest sees"),
+	KEY(fd, "fd", OPT_UINT, .arg = "N", .min = 3, .max = INT_MAX,
+	    .help = "its /dev/vfio/devices/vfioN, opened by the caller"),
 };
 
 static const struct opt_table spec_table = {
@@ -111,6 +115,12 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 	r = set_rom(spec, raw->rom, err);
 	if (r < 0)
 		return r;
+	spec->fd = (int)raw->fd;
+	if (spec->fd && spec->managed)
+		return moat_fail(err, -EINVAL,
+				 WHAT ": fd and managed=on exclude each other: "
+				      "a device with an open file has its "
+				      "driver already");
 	return set_name(spec,
 			raw->name ? raw->name : moat_bdf_str(spec->host, addr),
 			err);

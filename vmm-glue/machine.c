@@ -180,6 +180,7 @@ static int create_ioas(struct machine *machine, struct moat_err *err)
 	};
 	const struct moat_ioas_config config = {
 		.backend = backends[machine->opts->iommu],
+		.files = machine_devices_files(machine->devices),
 		.hooks = {
 			.file_added = kvm_vm_vfio_file_added,
 			.file_removed = kvm_vm_vfio_file_removed,

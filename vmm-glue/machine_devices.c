@@ -29,8 +29,10 @@ struct machine_device {
 struct machine_devices {
 	struct moat_ioas *ioas;
 	bool force;
+	struct moat_ioas_files files; /* given by number; @cdevs below */
 	_Atomic(size_t) n_opening;
 	struct moat_bdf bdf[OPT_LIST_MAX];
+	struct moat_ioas_cdev cdev[OPT_LIST_MAX];
 	size_t n;
 	struct machine_device device[]; /* n */
 };
@@ -56,8 +58,20 @@ static int parse_one(struct machine_devices *devices, const char *text,
 				 "%s: dma=none is not there yet; use dma=iommu",
 				 device->spec.name);
 	device->devices = devices;
+	if (device->spec.fd)
+		devices->cdev[devices->files.n_cdevs++] =
+			(struct moat_ioas_cdev) { device->spec.host,
+						  device->spec.fd };
 	devices->bdf[devices->n++] = device->spec.host;
 	return 0;
+}
+
+/* A number that is given twice is not found out before it is used. */
+struct moat_ioas_files *machine_devices_files(struct machine_devices *devices)
+{
+	if (devices->files.iommufd < 0 && devices->files.n_cdevs == 0)
+		return NULL;
+	return &devices->files;
 }
 
 /*
@@ -114,7 +128,7 @@ int machine_devices_parse(const struct run_options *opts,
 {
 	const struct opt_list *list = &opts->pcidevice;
 	struct machine_devices *devices;
-	int r = 0;
+	int r;
 
 	if (list->n > PCI_HOST_PLACES)
 		return moat_fail(err, -ENOSPC,
@@ -126,6 +140,8 @@ int machine_devices_parse(const struct run_options *opts,
 	if (!devices)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	devices->force = opts->force;
+	devices->files.cdevs = devices->cdev;
+	r = run_options_iommufd(opts, &devices->files.iommufd, err);
 	for (size_t i = 0; r == 0 && i < list->n; i++)
 		r = parse_one(devices, list->item[i], err);
 	for (size_t i = 0; r == 0 && i < devices->n; i++)

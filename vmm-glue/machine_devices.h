@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include <moat/device.h>
+#include <moat/ioas.h>
 
 #include "vmm-glue/options.h"
 #include "vmm-glue/vmm_ops.h"
@@ -29,6 +30,9 @@ int machine_devices_parse(const struct run_options *opts,
 			  struct moat_err *err);
 
 size_t machine_devices_count(const struct machine_devices *devices);
+
+/** machine_devices_files() - those that came open; NULL: none did */
+struct moat_ioas_files *machine_devices_files(struct machine_devices *devices);
 
 /** machine_devices_open_start() - begin to open all of them */
 int machine_devices_open_start(struct machine_devices *devices,

@@ -2,6 +2,11 @@
 /* moat run's option table: the parser, --help and the man page's check. */
 #include "vmm-glue/options.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/util.h"
 
 #define RUN(field, name, type, ...) \
@@ -25,6 +30,8 @@ static const struct opt_desc run_desc[] = {
 	    .def = "auto", .help = "page size of guest RAM"),
 	RUN(iommu, "iommu", OPT_ENUM, .choices = "auto|iommufd|type1",
 	    .def = "auto", .help = "the kernel's interface to the IOMMU"),
+	RUN(iommufd, "iommufd", OPT_STR, .arg = "fd=N",
+	    .help = "/dev/iommu, opened by the caller"),
 	RUN(mem_path, "mem-path", OPT_STR, .arg = "DIR",
 	    .help = "take guest RAM from a file in DIR (hugetlbfs or tmpfs)"),
 	RUN(serial, "serial", OPT_STR, .arg = "stdio|file:PATH|pty",
@@ -37,6 +44,41 @@ static const struct opt_desc run_desc[] = {
 	    .help = "write when each phase of the start was reached, as JSON"),
 	RUN(verbose, "v", OPT_FLAG, .help = "say more"),
 };
+
+struct raw_iommufd {
+	unsigned int fd;
+};
+
+static const struct opt_desc iommufd_desc[] = {
+	OPT(struct raw_iommufd, fd, "fd", OPT_UINT, .min = 3, .max = INT_MAX,
+	    .required = true),
+};
+
+static const struct opt_table iommufd_table = {
+	.desc = iommufd_desc,
+	.n = ARRAY_SIZE(iommufd_desc),
+};
+
+int run_options_iommufd(const struct run_options *opts, int *ret_fd,
+			struct moat_err *err)
+{
+	struct raw_iommufd raw = { 0 };
+	char *copy;
+	int r;
+
+	if (!opts->iommufd) {
+		*ret_fd = -1;
+		return 0;
+	}
+	copy = strdup(opts->iommufd);
+	if (!copy)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	r = opt_parse_keys(&iommufd_table, "-iommufd", copy, &raw, err);
+	free(copy);
+	if (r == 0)
+		*ret_fd = (int)raw.fd;
+	return r;
+}
 
 const struct opt_table run_option_table = {
 	.desc = run_desc,

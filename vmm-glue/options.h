@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <moat/err.h>
+
 #include "common/opt.h"
 
 enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_OFF, HUGEPAGES_2M, HUGEPAGES_1G };
@@ -22,6 +24,7 @@ struct run_options {
 	struct opt_list pcidevice; /* raw text; the machine's init parses it */
 	int hugepages;		   /* enum hugepages */
 	int iommu;		   /* enum iommu_choice */
+	const char *iommufd;	   /* "fd=N"; NULL: not given */
 	const char *mem_path;	   /* NULL: memfd */
 	const char *serial;
 	const char *timeline; /* NULL: none */
@@ -31,5 +34,9 @@ struct run_options {
 };
 
 extern const struct opt_table run_option_table;
+
+/** run_options_iommufd() - the number in -iommufd; -1: not given */
+int run_options_iommufd(const struct run_options *opts, int *ret_fd,
+			struct moat_err *err);
 
 #endif /* MOAT_VMM_OPTIONS_H */

@@ -57,6 +57,8 @@ static const struct {
 	  { .host = { 0x10000, 0xe1, 0x1f, 7 },
 	    .dma = MOAT_DMA_NONE,
 	    .name = "a b=c" } },
+	{ "host=04:08.0,fd=17,managed=off",
+	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0", .fd = 17 } },
 	{ "host=A:1.2", { .host = { 0, 0xa, 1, 2 }, .name = "0000:0a:01.2" } },
 	{ "host=1:2.3,name="
 	  "123456789012345678901234567890123456789012345678901234567890123",
@@ -83,6 +85,7 @@ START_TEST(good_specs_are_understood)
 		ck_assert_int_eq(spec.pio, want->pio);
 		ck_assert_int_eq(spec.rom, want->rom);
 		ck_assert_str_eq(spec.rom_file, want->rom_file);
+		ck_assert_int_eq(spec.fd, want->fd);
 	}
 }
 END_TEST
@@ -110,6 +113,10 @@ static const struct {
 	{ "host=04:08.0,dma=iommu|none", "is not a value of dma" },
 	{ "host=04:08.0,dma=", "'dma' needs a value" },
 	{ "host=04:08.0,managed=yes", "'yes' is not a value of managed" },
+	{ "host=04:08.0,fd=2", "'2' is not a value of fd" },
+	{ "host=04:08.0,fd=-1", "'-1' is not a value of fd" },
+	{ "host=04:08.0,fd=2147483648", "is not a value of fd" },
+	{ "host=04:08.0,fd=7,managed=on", "fd and managed=on exclude" },
 	{ "host=04:08.0,managed", "'managed' needs a value" },
 	{ "host=04:08.0,Dma=iommu", "unknown key 'Dma'" },
 	{ "host=04:08.0,rom=", "'rom' needs a value" },
@@ -156,7 +163,8 @@ START_TEST(help_names_every_key)
 					    "managed=on|off",
 					    "onerror=stop|withdraw",
 					    "pio=auto|vfio|direct|thread",
-					    "rom=on|off|FILE" };
+					    "rom=on|off|FILE",
+					    "fd=N" };
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f;

@@ -51,6 +51,7 @@ struct moat_device_spec {
 	enum moat_pio_mode pio;
 	enum moat_rom rom;
 	char rom_file[MOAT_ROM_FILE_MAX]; /* "" unless MOAT_ROM_FILE */
+	int fd; /* its VFIO file, open already; 0: none */
 };
 
 /**
