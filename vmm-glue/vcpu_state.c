@@ -204,7 +204,8 @@ static int set_uncached(struct kvm_vm *vm, int fd, unsigned int i,
  * is write-back and PCI's windows uncached, as firmware has them.
  *
  * A KVM that refuses the ranges loses nothing: it maps the memory of devices
- * uncached all the same.
+ * uncached all the same. They are turned on last: while they are on, KVM acts
+ * on each register by itself, and warns of a range whose mask is not set yet.
  */
 static int set_memory_types(struct kvm_vm *vm, int fd, unsigned int apic_id,
 			    struct moat_err *err)
@@ -213,24 +214,24 @@ static int set_memory_types(struct kvm_vm *vm, int fd, unsigned int apic_id,
 	bool taken;
 	int r;
 
-	r = set_msr(vm, fd, MSR_MTRR_DEF_TYPE, MTRR_DEF_TYPE_ENABLE | MTRR_WB,
-		    &taken, err);
-	if (r < 0)
-		return r;
-	if (!taken) {
-		/* Once, not for each vCPU. */
-		if (apic_id == 0)
-			log_warn("the host's KVM lets no memory types be set "
-				 "(IA32_MTRR_DEF_TYPE): guest RAM may be "
-				 "uncached, and slow");
-		return 0;
-	}
 	r = set_uncached(vm, fd, 0, LAYOUT_RAM_LOW_MAX, LAYOUT_RAM_HIGH - 1,
 			 err);
 	if (r < 0)
 		return r;
 	layout_mmio64(kvm_vm_phys_bits(vm), &first, &last);
-	return set_uncached(vm, fd, 1, first, last, err);
+	r = set_uncached(vm, fd, 1, first, last, err);
+	if (r < 0)
+		return r;
+	r = set_msr(vm, fd, MSR_MTRR_DEF_TYPE, MTRR_DEF_TYPE_ENABLE | MTRR_WB,
+		    &taken, err);
+	if (r < 0)
+		return r;
+	/* Once, not for each vCPU. */
+	if (!taken && apic_id == 0)
+		log_warn("the host's KVM lets no memory types be set "
+			 "(IA32_MTRR_DEF_TYPE): guest RAM may be uncached, and "
+			 "slow");
+	return 0;
 }
 
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
@@ -467,9 +468,14 @@ int vcpu_state_restore(struct kvm_vm *vm, int fd, struct vcpu_state *state,
 		ACCESS(KVM_SET_MP_STATE, &state->mp_state),
 		ACCESS(KVM_SET_VCPU_EVENTS, &state->events),
 	};
+	bool taken;
 	int r;
 
 	r = access_all(sys, fd, before_msrs, ARRAY_SIZE(before_msrs), err);
+	if (r < 0)
+		return r;
+	/* Off while the ranges change: set_memory_types() says why. */
+	r = set_msr(vm, fd, MSR_MTRR_DEF_TYPE, 0, &taken, err);
 	if (r < 0)
 		return r;
 	r = restore_msrs(sys, fd, state, err);

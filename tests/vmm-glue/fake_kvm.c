@@ -117,6 +117,9 @@ static uint32_t msr_index(unsigned int i)
 /* Every 50th cannot be read, every 70th not be written, as in KVM's list. */
 static uint64_t *msr(struct fake_vcpu *vcpu, uint32_t index, bool write)
 {
+	/* The kernel warns of a range that changes while they are on. */
+	if (write && index >= FAKE_MTRR && index < FAKE_MTRR + 16)
+		ck_assert(!(vcpu->mtrr[0x2ff - FAKE_MTRR] & 0x800));
 	if (index - FAKE_MTRR < FAKE_MTRRS)
 		return &vcpu->mtrr[index - FAKE_MTRR];
 	for (unsigned int i = 0; i < FAKE_MSRS; i++)

@@ -619,7 +619,7 @@ static const struct {
 	uint32_t refused;
 	uint64_t def, mask0, mask1;
 } refused_mtrrs[] = {
-	{ 0x2ff, 0, 0, 0 },
+	{ 0x2ff, 0, 0x7fc0000800, 0x4000000800 },
 	{ 0x200, 0x806, 0, 0x4000000800 },
 	{ 0x201, 0x806, 0, 0x4000000800 },
 	{ 0x202, 0x806, 0x7fc0000800, 0 },
