@@ -318,7 +318,7 @@ static int device_build(struct moat_device *dev,
 	r = msix_check(dev, err);
 	if (r < 0)
 		goto unbuild;
-	r = irq_open(dev, err);
+	r = irq_open(dev, spec->irq, err);
 	if (r < 0)
 		goto unbuild;
 	r = config_build(dev, true, err);
@@ -449,7 +449,7 @@ void moat_device_close(struct moat_device *dev)
 /*
  * A device that can neither share its line nor have it alone is refused: the
  * host's other device would starve, or it. Without a line for any other
- * reason it can still use messages; then it shows no pin.
+ * reason it can still use messages, if it may; then it shows no pin.
  */
 static int plug_intx(struct moat_device *dev, struct moat_err *err)
 {
@@ -457,7 +457,7 @@ static int plug_intx(struct moat_device *dev, struct moat_err *err)
 	int r;
 
 	r = irq_plug(dev, &why);
-	if (r == -EBUSY)
+	if (r == -EBUSY || (r < 0 && dev->irq.pin_only))
 		return moat_fail(err, r, "%s", why.msg);
 	if (r < 0) {
 		device_warn_err(dev, &why, "; the guest sees no INTx");

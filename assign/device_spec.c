@@ -23,6 +23,7 @@ struct raw_spec {
 	bool managed;
 	int on_error; /* enum moat_on_error */
 	int pio;      /* enum moat_pio_mode */
+	int irq;      /* enum moat_irq */
 	const char *rom;
 	unsigned int fd; /* 0: not given */
 };
@@ -45,6 +46,8 @@ static const struct opt_desc spec_desc[] = {
 		    "without"),
 	KEY(pio, "pio", OPT_ENUM, .choices = "auto|vfio|direct|thread",
 	    .def = "auto", .help = "how its ports are reached"),
+	KEY(irq, "irq", OPT_ENUM, .choices = "auto|intx|msi|msix",
+	    .def = "auto", .help = "the only kind of interrupt the guest sees"),
 	KEY(rom, "rom", OPT_STR, .arg = "on|off|FILE", .def = "off",
 	    .help = "the expansion ROM that the guest sees"),
 	KEY(fd, "fd", OPT_UINT, .arg = "N", .min = 3, .max = INT_MAX,
@@ -112,6 +115,7 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 	spec->managed = raw->managed;
 	spec->on_error = (enum moat_on_error)raw->on_error;
 	spec->pio = (enum moat_pio_mode)raw->pio;
+	spec->irq = (enum moat_irq)raw->irq;
 	r = set_rom(spec, raw->rom, err);
 	if (r < 0)
 		return r;

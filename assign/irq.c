@@ -20,6 +20,13 @@
 
 #include "assign/device_internal.h"
 
+static const char *const irq_word[] = {
+	[MOAT_IRQ_AUTO] = "auto",
+	[MOAT_IRQ_INTX] = "intx",
+	[MOAT_IRQ_MSI] = "msi",
+	[MOAT_IRQ_MSIX] = "msix",
+};
+
 /* What a process needs besides its devices' eventfds. */
 #define FDS_BESIDES 256
 
@@ -57,11 +64,49 @@ static void fds_release(unsigned int n)
 	pthread_mutex_unlock(&fds_lock);
 }
 
-int irq_open(struct moat_device *dev, struct moat_err *err)
+/*
+ * Hide all but @want. The page with a hidden MSI-X table stays the engine's:
+ * n_table says so.
+ */
+static int irq_choose(struct moat_device *dev, enum moat_irq want,
+		      struct moat_err *err)
+{
+	struct irqs *irq = &dev->irq;
+	const bool has[] = {
+		[MOAT_IRQ_AUTO] = true,
+		[MOAT_IRQ_INTX] = irq->pin,
+		[MOAT_IRQ_MSI] = irq->msi_cap,
+		[MOAT_IRQ_MSIX] = irq->msix_cap,
+	};
+
+	if (!has[want])
+		return moat_fail(
+			err, -EINVAL,
+			"%s: irq=%s: the device has no such interrupt; "
+			"it has%s%s%s%s",
+			dev->name, irq_word[want],
+			has[MOAT_IRQ_INTX] ? " intx" : "",
+			has[MOAT_IRQ_MSI] ? " msi" : "",
+			has[MOAT_IRQ_MSIX] ? " msix" : "",
+			irq->pin || irq->msi_cap || irq->msix_cap ? ""
+								  : " none");
+	if (want == MOAT_IRQ_AUTO)
+		return 0;
+	irq->pin_only = want == MOAT_IRQ_INTX;
+	if (want != MOAT_IRQ_INTX)
+		irq->pin = 0;
+	if (want != MOAT_IRQ_MSI)
+		irq->msi_cap = 0;
+	if (want != MOAT_IRQ_MSIX)
+		irq->msix_cap = 0;
+	return 0;
+}
+
+int irq_open(struct moat_device *dev, enum moat_irq want, struct moat_err *err)
 {
 	struct irqs *irq = &dev->irq;
 	struct host_irq info;
-	unsigned int i, n = irq->n_msix;
+	unsigned int i, n;
 	int r;
 
 	irq->intx_trigger_fd = -1;
@@ -73,6 +118,10 @@ int irq_open(struct moat_device *dev, struct moat_err *err)
 	irq->pin = dev->raw[PCI_INTERRUPT_PIN];
 	if (info.count == 0 || irq->pin > 4)
 		irq->pin = 0;
+	r = irq_choose(dev, want, err);
+	if (r < 0)
+		return r;
+	n = irq->msix_cap ? irq->n_msix : 0;
 	if (irq->msi_cap && n < 32)
 		n = 32;
 	if (n == 0)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <moat/device_spec.h>
 #include <moat/err.h>
 #include <moat/vmm.h>
 
@@ -51,6 +52,7 @@ struct vector {
 struct irqs {
 	enum irq_mode mode;
 
+	bool pin_only;	  /* the user wants INTx, nothing else will do */
 	unsigned int pin; /* 1 to 4; 0: the guest sees none */
 	int intx_trigger_fd, intx_resample_fd;
 
@@ -79,8 +81,14 @@ struct irqs {
 	uint8_t *table; /* the guest's; 16 bytes an entry */
 };
 
-/** irq_open() - make room, after msi_probe() and msix_probe() */
-int irq_open(struct moat_device *dev, struct moat_err *err);
+/**
+ * irq_open() - make room, after msi_probe() and msix_probe()
+ * @want: the one that the guest sees, or all of them
+ *
+ * Return: 0, -EINVAL when the device does not have @want, -ENOMEM, or what
+ * the host answered.
+ */
+int irq_open(struct moat_device *dev, enum moat_irq want, struct moat_err *err);
 /** irq_close() - free it; interrupts are off */
 void irq_close(struct moat_device *dev);
 

@@ -47,6 +47,20 @@ static const struct {
 	  { .host = { 0, 4, 8, 0 },
 	    .name = "0000:04:08.0",
 	    .pio = MOAT_PIO_THREAD } },
+	{ "host=04:08.0,irq=auto",
+	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
+	{ "host=04:08.0,irq=intx",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .irq = MOAT_IRQ_INTX } },
+	{ "irq=msi,host=04:08.0",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .irq = MOAT_IRQ_MSI } },
+	{ "host=04:08.0,irq=msix",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .irq = MOAT_IRQ_MSIX } },
 	{ "host=04:08.0,onerror=stop",
 	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
 	{ "onerror=withdraw,host=04:08.0",
@@ -83,6 +97,7 @@ START_TEST(good_specs_are_understood)
 		ck_assert_int_eq(spec.managed, want->managed);
 		ck_assert_int_eq(spec.on_error, want->on_error);
 		ck_assert_int_eq(spec.pio, want->pio);
+		ck_assert_int_eq(spec.irq, want->irq);
 		ck_assert_int_eq(spec.rom, want->rom);
 		ck_assert_str_eq(spec.rom_file, want->rom_file);
 		ck_assert_int_eq(spec.fd, want->fd);
@@ -121,6 +136,7 @@ static const struct {
 	{ "host=04:08.0,Dma=iommu", "unknown key 'Dma'" },
 	{ "host=04:08.0,rom=", "'rom' needs a value" },
 	{ "host=04:08.0,pio=ioperm", "expected auto|vfio|direct|thread" },
+	{ "host=04:08.0,irq=MSI", "expected auto|intx|msi|msix" },
 	{ "host=04:08.0,onerror=ignore", "expected stop|withdraw" },
 	{ "host=04:08.0,color=red", "unknown key 'color'" },
 	{ "host=04:08.0,host=04:08.0", "host is given twice" },
@@ -163,6 +179,7 @@ START_TEST(help_names_every_key)
 					    "managed=on|off",
 					    "onerror=stop|withdraw",
 					    "pio=auto|vfio|direct|thread",
+					    "irq=auto|intx|msi|msix",
 					    "rom=on|off|FILE",
 					    "fd=N" };
 	char *text = NULL;

@@ -624,6 +624,105 @@ START_TEST(hidden_without_host_vectors)
 }
 END_TEST
 
+/* irq=: the guest sees that one and no other, and it works. */
+static const struct {
+	enum moat_irq want;
+	unsigned int pin, cap;
+} chosen[] = {
+	{ MOAT_IRQ_INTX, 2, 0 },
+	{ MOAT_IRQ_MSI, 0, PCI_CAP_ID_MSI },
+	{ MOAT_IRQ_MSIX, 0, PCI_CAP_ID_MSIX },
+};
+
+START_TEST(only_the_chosen_one_is_seen)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(chosen); i++) {
+		unsigned int at, seen = 0;
+
+		fixture_init(&fx);
+		fx.spec.irq = chosen[i].want;
+		start();
+		ck_assert_uint_eq(rd(PCI_INTERRUPT_PIN, 1), chosen[i].pin);
+		ck_assert_uint_eq(fx.vmm.pin, chosen[i].pin);
+		for (at = rd(PCI_CAPABILITY_LIST, 1); at; at = rd(at + 1, 1)) {
+			unsigned int id = rd((uint16_t)at, 1);
+
+			if (id != PCI_CAP_ID_MSI && id != PCI_CAP_ID_MSIX)
+				continue;
+			ck_assert_uint_eq(seen, 0);
+			seen = id;
+		}
+		ck_assert_uint_eq(seen, chosen[i].cap);
+		/* A guest that writes there all the same gets nothing. */
+		entry_set(1, 0x41);
+		msix_control(PCI_MSIX_FLAGS_ENABLE);
+		ck_assert_uint_eq(fx.fn.enabled[HOST_IRQ_MSIX] != 0,
+				  chosen[i].want == MOAT_IRQ_MSIX);
+		msix_control(0);
+		msi_set(0x40);
+		wr(FAKE_MSI + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE);
+		ck_assert_uint_eq(fx.fn.enabled[HOST_IRQ_MSI] != 0,
+				  chosen[i].want == MOAT_IRQ_MSI);
+		/* Hidden or not, the table's page is not the guest's. */
+		ck_assert_ptr_null(fake_vmm_direct(&fx.vmm, BAR0 + FAKE_TABLE));
+		fixture_fini(&fx);
+	}
+}
+END_TEST
+
+START_TEST(a_choice_that_is_not_there)
+{
+	static const struct {
+		enum host_irq_index missing;
+		enum moat_irq want;
+		const char *says;
+	} cases[] = {
+		{ HOST_IRQ_INTX, MOAT_IRQ_INTX,
+		  "disk: irq=intx: the device has no such interrupt; it has "
+		  "msi msix" },
+		{ HOST_IRQ_MSI, MOAT_IRQ_MSI,
+		  "irq=msi: the device has no such "
+		  "interrupt; it has intx msix" },
+		{ HOST_IRQ_MSIX, MOAT_IRQ_MSIX, "it has intx msi" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fixture_init(&fx);
+		fx.fn.irq[cases[i].missing].count = 0;
+		fx.spec.irq = cases[i].want;
+		ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+		ck_assert_msg(strstr(fx.err.msg, cases[i].says), "%s",
+			      fx.err.msg);
+		fixture_fini(&fx);
+	}
+	fixture_init(&fx);
+	for (int i = HOST_IRQ_INTX; i <= HOST_IRQ_MSIX; i++)
+		fx.fn.irq[i].count = 0;
+	fx.spec.irq = MOAT_IRQ_MSI;
+	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "it has none"));
+	fixture_fini(&fx);
+}
+END_TEST
+
+/* With nothing else to fall back on, a pin that fails is an error. */
+START_TEST(irq_intx_must_work)
+{
+	fixture_init(&fx);
+	fx.spec.irq = MOAT_IRQ_INTX;
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	fx.sweep.calls = 0;
+	fx.sweep.fail_at = 5; /* intx_connect(), as in intx_errors_at_plug */
+	fx.sweep.error = -ENOSPC;
+	ck_assert_int_eq(
+		moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true, &fx.err),
+		-ENOSPC);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "cannot connect its INTB"));
+	ck_assert(fake_vmm_is_empty(&fx.vmm));
+	fixture_fini(&fx);
+}
+END_TEST
+
 CHECK_MAIN("irq", intx_follows_the_guest, intx_makes_way_for_messages,
 	   no_pin_no_intx, intx_errors_at_plug, msi_delivers,
 	   msi_mask_keeps_pending, msi_small, msix_table_is_memory,
@@ -631,4 +730,5 @@ CHECK_MAIN("irq", intx_follows_the_guest, intx_makes_way_for_messages,
 	   msix_function_mask, msix_pending_of_unused_vector,
 	   msix_update_unmasked, msix_host_is_short_of_vectors, commit_fails,
 	   enable_under_sweep, impossible_msix_is_refused,
-	   hidden_without_host_vectors)
+	   hidden_without_host_vectors, only_the_chosen_one_is_seen,
+	   a_choice_that_is_not_there, irq_intx_must_work)

@@ -32,6 +32,14 @@ enum moat_pio_mode {
 	MOAT_PIO_THREAD, /* port instructions on a thread for the device */
 };
 
+/* The interrupts that the guest may use. */
+enum moat_irq {
+	MOAT_IRQ_AUTO, /* the default: all that the device has */
+	MOAT_IRQ_INTX,
+	MOAT_IRQ_MSI,
+	MOAT_IRQ_MSIX,
+};
+
 /* The expansion ROM that the guest sees. */
 enum moat_rom {
 	MOAT_ROM_OFF, /* none; the default */
@@ -49,6 +57,7 @@ struct moat_device_spec {
 	bool managed;
 	enum moat_on_error on_error; /* policy: the VMM's, not the engine's */
 	enum moat_pio_mode pio;
+	enum moat_irq irq;
 	enum moat_rom rom;
 	char rom_file[MOAT_ROM_FILE_MAX]; /* "" unless MOAT_ROM_FILE */
 	int fd; /* its VFIO file, open already; 0: none */
