@@ -4,6 +4,9 @@
  * attached, and every check on addresses. What the kernel is asked to do
  * goes through the backend's table.
  *
+ * What the kernel can map is asked as devices come and go, and not by each
+ * map, whose time is guest start-up time: a map is one call of the kernel's.
+ *
  * Invariant: while maps are taken (always, or for a backend that needs a
  * device, while one is attached) the kernel has exactly the ranges of the
  * list. Before the first device and after the last the list stands alone,
@@ -66,6 +69,36 @@ static int backend_find(const char *name, const struct moat_host *host,
 			 names);
 }
 
+/* Does the kernel hold the maps now? */
+static bool takes_maps(const struct moat_ioas *ioas)
+{
+	return !ioas->ops->needs_device || ioas->devices;
+}
+
+static void limits_forget(struct moat_ioas *ioas)
+{
+	range_set_free(&ioas->limits.windows);
+	ioas->limits = (struct ioas_limits) { 0 };
+	ioas->pins_any = false;
+}
+
+/*
+ * Look again at what the kernel can map. When it fails the old
+ * limits stand: where they no longer hold, the kernel refuses.
+ */
+static int limits_refresh(struct moat_ioas *ioas, struct moat_err *err)
+{
+	struct ioas_limits limits;
+	int r;
+
+	r = ioas->ops->limits(ioas, &limits, err);
+	if (r < 0)
+		return r;
+	range_set_free(&ioas->limits.windows);
+	ioas->limits = limits;
+	return 0;
+}
+
 int moat_ioas_create(const struct moat_ioas_config *config,
 		     struct moat_ioas **ret_ioas, struct moat_err *err)
 {
@@ -114,15 +147,10 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
 		return;
 	assert(!ioas->devices);
 	ioas->ops->destroy(ioas); /* and with it go the kernel's maps */
+	limits_forget(ioas);
 	(void)pthread_mutex_destroy(&ioas->lock);
 	free(ioas->maps);
 	free(ioas);
-}
-
-/* Does the kernel hold the maps now? */
-static bool takes_maps(const struct moat_ioas *ioas)
-{
-	return !ioas->ops->needs_device || ioas->devices;
 }
 
 static int check_region(struct moat_iova_range range,
@@ -211,6 +239,14 @@ static int no_entries(const struct ioas_limits *limits, size_t n,
 			 limits->entries, n);
 }
 
+static int allow_pinning(struct moat_ioas *ioas, uint64_t bytes,
+			 struct moat_err *err)
+{
+	if (ioas->pins_any)
+		return 0;
+	return ioas->ops->allow_pinning(ioas, bytes, &ioas->pins_any, err);
+}
+
 /* The kernel's part of a map, with the time it takes. */
 static int kernel_map(struct moat_ioas *ioas, const struct ioas_map *map,
 		      struct moat_err *err)
@@ -221,6 +257,8 @@ static int kernel_map(struct moat_ioas *ioas, const struct ioas_map *map,
 	r = ioas->ops->map(ioas, map, err);
 	ioas->stats.map_calls++;
 	ioas->stats.kernel_ns += moat_now_ns() - start_ns;
+	if (r == 0 && ioas->limits.entries != UINT64_MAX)
+		ioas->limits.entries--;
 	return r;
 }
 
@@ -241,23 +279,22 @@ static uint64_t mapped_bytes(const struct moat_ioas *ioas)
  */
 static int replay(struct moat_ioas *ioas, struct moat_err *err)
 {
+	const struct ioas_limits *limits = &ioas->limits;
 	uint64_t start_ns = moat_now_ns();
-	struct ioas_limits limits;
 	int r;
 
-	if (ioas->n_maps == 0)
+	if (ioas->n_maps == 0) {
+		/* So that the first map has less to do; it is told of errors. */
+		(void)allow_pinning(ioas, 0, NULL);
 		return 0;
-	r = ioas->ops->limits(ioas, &limits, err);
-	if (r < 0)
-		return r;
-	r = ioas_check_maps(ioas, &limits, err);
-	if (r == 0 && ioas->n_maps > limits.entries)
-		r = no_entries(&limits, ioas->n_maps, err);
+	}
+	r = ioas_check_maps(ioas, limits, err);
+	if (r == 0 && ioas->n_maps > limits->entries)
+		r = no_entries(limits, ioas->n_maps, err);
 	if (r == 0)
-		r = ioas->ops->allow_pinning(ioas, mapped_bytes(ioas), err);
+		r = allow_pinning(ioas, mapped_bytes(ioas), err);
 	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++)
 		r = kernel_map(ioas, &ioas->maps[i], err);
-	range_set_free(&limits.windows);
 	ioas->stats.total_ns += moat_now_ns() - start_ns;
 	return r;
 }
@@ -283,6 +320,15 @@ static void device_unlink(struct moat_ioas *ioas, struct ioas_device *dev)
 	*at = dev->next;
 }
 
+/* More may be possible without the device that went. */
+static void limits_after_leave(struct moat_ioas *ioas)
+{
+	if (takes_maps(ioas))
+		(void)limits_refresh(ioas, NULL);
+	else
+		limits_forget(ioas);
+}
+
 /* Undoes device_join(). Called with the lock held. */
 static void device_leave(struct moat_ioas *ioas, struct ioas_device *dev)
 {
@@ -290,6 +336,7 @@ static void device_leave(struct moat_ioas *ioas, struct ioas_device *dev)
 		ioas->hooks.file_removed(ioas->hooks.opaque, dev->file->fd);
 	device_unlink(ioas, dev);
 	ioas->ops->leave(ioas, dev);
+	limits_after_leave(ioas);
 }
 
 /* All of attaching but opening the device. Called with the lock held. */
@@ -307,12 +354,12 @@ static int device_join(struct moat_ioas *ioas, struct ioas_device *dev,
 		return r;
 	dev->next = ioas->devices;
 	ioas->devices = dev;
-	if (!was_taking_maps) {
+	r = limits_refresh(ioas, err);
+	if (r == 0 && !was_taking_maps)
 		r = replay(ioas, err);
-		if (r < 0) {
-			(void)moat_fail_prefix(err, r, "%s", dev->name);
-			goto leave;
-		}
+	if (r < 0) {
+		(void)moat_fail_prefix(err, r, "%s", dev->name);
+		goto leave;
 	}
 	if (dev->file->users == 1 && ioas->hooks.file_added) {
 		r = ioas->hooks.file_added(ioas->hooks.opaque, dev->file->fd,
@@ -326,6 +373,7 @@ static int device_join(struct moat_ioas *ioas, struct ioas_device *dev,
 leave:
 	device_unlink(ioas, dev);
 	ioas->ops->leave(ioas, dev);
+	limits_after_leave(ioas);
 	return r;
 }
 
@@ -349,6 +397,10 @@ int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 	r = ioas->ops->open_device(ioas, dev, &fd, err);
 	if (r < 0)
 		goto leave;
+	/* iommufd learns only now which IOMMU the device has. */
+	pthread_mutex_lock(&ioas->lock);
+	(void)limits_refresh(ioas, NULL);
+	pthread_mutex_unlock(&ioas->lock);
 	*ret_device_fd = fd;
 	return 0;
 leave:
@@ -438,21 +490,16 @@ static int make_room(struct moat_ioas *ioas, struct moat_err *err)
 static int map_now(struct moat_ioas *ioas, const struct ioas_map *map,
 		   struct moat_err *err)
 {
-	struct ioas_limits limits;
 	int r;
 
 	if (!takes_maps(ioas))
 		return 0;
-	r = ioas->ops->limits(ioas, &limits, err);
-	if (r < 0)
-		return r;
-	r = check_limits(ioas, &limits, map, err);
-	if (r == 0 && limits.entries == 0)
-		r = no_entries(&limits, 1, err);
-	range_set_free(&limits.windows);
+	r = check_limits(ioas, &ioas->limits, map, err);
+	if (r == 0 && ioas->limits.entries == 0)
+		r = no_entries(&ioas->limits, 1, err);
 	if (r == 0)
-		r = ioas->ops->allow_pinning(
-			ioas, map->range.last - map->range.first + 1, err);
+		r = allow_pinning(ioas, map->range.last - map->range.first + 1,
+				  err);
 	if (r == 0)
 		r = kernel_map(ioas, map, err);
 	return r;
@@ -524,6 +571,8 @@ static int unmap_locked(struct moat_ioas *ioas, struct moat_iova_range range)
 		r = ioas->ops->unmap(ioas, map);
 		if (r < 0)
 			return r;
+		if (ioas->limits.entries != UINT64_MAX)
+			ioas->limits.entries++;
 	}
 	ioas->n_maps--;
 	memmove(map, map + 1, (ioas->n_maps - at) * sizeof(*map));

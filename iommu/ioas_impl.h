@@ -48,7 +48,7 @@ struct ioas_device {
 	struct ioas_file *file; /* the backend's; set by join() */
 };
 
-/* What can be mapped now, for every device that is attached. */
+/* What can be mapped, for every device that is attached. */
 struct ioas_limits {
 	uint64_t granule; /* bytes, a power of two */
 	struct range_set windows;
@@ -85,9 +85,12 @@ struct ioas_ops {
 	/* The rest is called only while maps are taken. */
 	int (*limits)(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 		      struct moat_err *err);
-	/* See to it that @bytes more can be pinned. */
+	/*
+	 * See to it that @bytes more can be pinned. @ret_any: no limit stands
+	 * in the way of any number, so that it need not be asked again.
+	 */
 	int (*allow_pinning)(struct moat_ioas *ioas, uint64_t bytes,
-			     struct moat_err *err);
+			     bool *ret_any, struct moat_err *err);
 	int (*map)(struct moat_ioas *ioas, const struct ioas_map *map,
 		   struct moat_err *err);
 	/* 0 only when exactly @map is no longer reachable. */
@@ -110,6 +113,12 @@ struct moat_ioas {
 	size_t n_maps;
 	size_t room; /* allocated entries of @maps */
 	struct ioas_device *devices;
+	/*
+	 * What the backend said when a device last came or went, less the maps
+	 * made since. Valid only while maps are taken.
+	 */
+	struct ioas_limits limits;
+	bool pins_any; /* see allow_pinning() */
 	struct moat_ioas_stats stats;
 	void *backend; /* the backend's own */
 };

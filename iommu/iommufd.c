@@ -393,14 +393,14 @@ static int iommufd_limits(struct moat_ioas *ioas,
 }
 
 static int iommufd_allow_pinning(struct moat_ioas *ioas, uint64_t bytes,
-				 struct moat_err *err)
+				 bool *ret_any, struct moat_err *err)
 {
 	const struct iommufd *t = ioas->backend;
 	const struct memlock_use use = { .by_user = true,
 					 .mapped = t->mapped,
 					 .bytes = bytes };
 
-	return memlock_allow(&ioas->sys, ioas->host, &use, err);
+	return memlock_allow(&ioas->sys, ioas->host, &use, ret_any, err);
 }
 
 static int map_explain(struct moat_ioas *ioas, const struct ioas_map *map,

@@ -111,10 +111,22 @@ static int too_low(const struct memlock_use *use, uint64_t need, rlim_t limit,
 		(uint64_t)limit, kib, need, kib);
 }
 
-int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
-		  const struct memlock_use *use, struct moat_err *err)
+static int raise_limit(const struct vfio_sys *sys, struct rlimit *limit,
+		       struct rlimit want)
 {
-	struct rlimit limit, want;
+	int r = sys->ops->set_memlock(sys->opaque, &want);
+
+	if (r == 0)
+		*limit = want;
+	return r;
+}
+
+int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
+		  const struct memlock_use *use, bool *ret_any,
+		  struct moat_err *err)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit, hard;
 	struct memlock m;
 	uint64_t need;
 	int r;
@@ -125,19 +137,19 @@ int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
 	if (r < 0)
 		return moat_fail(err, r, "reading RLIMIT_MEMLOCK: %s",
 				 strerror(-r));
-	if (fits(limit.rlim_cur, need) &&
-	    (!use->by_user || limit.rlim_cur == limit.rlim_max))
-		return 0;
-
-	want = limit;
-	if (fits(limit.rlim_max, need)) {
-		want.rlim_cur = limit.rlim_max;
-	} else {
-		want.rlim_cur = RLIM_INFINITY;
-		want.rlim_max = RLIM_INFINITY;
-	}
-	if (sys->ops->set_memlock(sys->opaque, &want) == 0 || m.exempt ||
-	    fits(limit.rlim_cur, need))
+	hard = (struct rlimit) { limit.rlim_max, limit.rlim_max };
+	/*
+	 * The capability may be one of a user namespace, which counts for
+	 * nothing here: so the limit is raised for its owner as well.
+	 */
+	if (!fits(limit.rlim_max, need))
+		(void)raise_limit(sys, &limit, none);
+	else if (limit.rlim_cur != limit.rlim_max &&
+		 (m.exempt || use->by_user || !fits(limit.rlim_cur, need)))
+		(void)raise_limit(sys, &limit, hard);
+	*ret_any = limit.rlim_cur == RLIM_INFINITY ||
+		   (m.exempt && limit.rlim_cur == limit.rlim_max);
+	if (m.exempt || fits(limit.rlim_cur, need))
 		return 0;
 	return too_low(use, need, limit.rlim_cur, err);
 }

@@ -28,12 +28,14 @@ struct memlock_use {
  *
  * Raises the soft limit, and with CAP_SYS_RESOURCE the hard one, when they
  * are too low. With CAP_IPC_LOCK there is no limit, and a failure to raise
- * it none either.
+ * it none either. @ret_any: no number of bytes will be too many, so that this
+ * need not be called again; it reads a file, which a map has no time for.
  * Return: 0, or -ENOMEM with what is needed, what the limit is, and how to
  * grant it.
  */
 int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
-		  const struct memlock_use *use, struct moat_err *err);
+		  const struct memlock_use *use, bool *ret_any,
+		  struct moat_err *err);
 
 /**
  * memlock_explain() - the sentence for an ENOMEM that the kernel gave

@@ -421,10 +421,6 @@ static int type1_open_device(struct moat_ioas *ioas, struct ioas_device *dev,
 	}
 }
 
-/*
- * Asked anew each time: the windows change as groups come and go, and the
- * call costs a microsecond where a map costs many.
- */
 static int type1_limits(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 			struct moat_err *err)
 {
@@ -461,11 +457,11 @@ static int type1_limits(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 }
 
 static int type1_allow_pinning(struct moat_ioas *ioas, uint64_t bytes,
-			       struct moat_err *err)
+			       bool *ret_any, struct moat_err *err)
 {
 	const struct memlock_use use = { .bytes = bytes };
 
-	return memlock_allow(&ioas->sys, ioas->host, &use, err);
+	return memlock_allow(&ioas->sys, ioas->host, &use, ret_any, err);
 }
 
 static int type1_map(struct moat_ioas *ioas, const struct ioas_map *map,

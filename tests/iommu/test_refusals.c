@@ -464,6 +464,12 @@ static void nothing(void)
 {
 }
 
+/* What the IOMMU can map is not asked by each map. */
+static bool is_asked_at_attach(void (*setup)(void))
+{
+	return setup == large_pages || setup == few_entries;
+}
+
 /* 0x100000-0x10ffff is mapped. */
 static const struct {
 	void (*setup)(void);
@@ -532,13 +538,16 @@ START_TEST(map_says_why_not_and_what_to_do)
 
 		fake_init(&fake);
 		add_a();
+		if (is_asked_at_attach(map_cases[i].setup))
+			map_cases[i].setup();
 		config = fake_config(&fake);
 		ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), 0);
 		ck_assert_int_eq(moat_ioas_attach(ioas, dev_a, &fd, &err), 0);
 		ck_assert_int_eq(
 			moat_ioas_map(ioas, 0x100000, 0x10000, HOST, RW, &err),
 			0);
-		map_cases[i].setup();
+		if (!is_asked_at_attach(map_cases[i].setup))
+			map_cases[i].setup();
 		r = moat_ioas_map(ioas, map_cases[i].iova, map_cases[i].len,
 				  HOST, map_cases[i].prot, &err);
 		fake_assert_sentence(&fake, err.msg, map_cases[i].sentence);
