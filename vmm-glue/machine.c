@@ -8,8 +8,10 @@
  * What takes long at start is waiting for devices to reset and touching
  * guest RAM, and neither needs the other. So the devices open in threads of
  * their own, a memory thread populates RAM and maps it for the devices, and
- * the main thread makes the vCPUs and loads the kernel meanwhile; they meet
- * before the devices are plugged.
+ * the main thread makes the vCPUs and loads the kernel meanwhile. The guest
+ * starts when RAM is populated and the devices are plugged. It may be mapped
+ * a little later: the devices are armed then, and a vCPU that turns on bus
+ * mastering before waits for it.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -64,6 +66,28 @@ static int map_all_for_devices(struct machine *machine, struct moat_err *err)
 	return 0;
 }
 
+/* The first error counts; whoever waits for @populated learns of it, too. */
+static void memory_report(struct machine_memory *memory, int r,
+			  const struct moat_err *err)
+{
+	(void)pthread_mutex_lock(&memory->lock);
+	memory->populated = true;
+	if (r < 0) {
+		memory->error = r;
+		memory->err = *err;
+	}
+	(void)pthread_cond_broadcast(&memory->changed);
+	(void)pthread_mutex_unlock(&memory->lock);
+}
+
+static void memory_await_plugging(struct machine_memory *memory)
+{
+	(void)pthread_mutex_lock(&memory->lock);
+	while (!memory->plugged)
+		(void)pthread_cond_wait(&memory->changed, &memory->lock);
+	(void)pthread_mutex_unlock(&memory->lock);
+}
+
 static void *memory_main(void *opaque)
 {
 	struct machine *machine = opaque;
@@ -74,16 +98,22 @@ static void *memory_main(void *opaque)
 	r = ram_populate(machine->ram, machine_abandoned, machine, &err);
 	if (r == 0)
 		timeline_mark(TIMELINE_RAM_READY);
-	(void)pthread_mutex_lock(&memory->lock);
-	memory->populated = true;
-	(void)pthread_cond_signal(&memory->changed);
-	(void)pthread_mutex_unlock(&memory->lock);
-	if (r == 0)
+	memory_report(memory, r, &err);
+	if (r == 0) {
 		r = map_all_for_devices(machine, &err);
-	/* Read after the thread is joined. */
-	memory->error = r;
-	if (r < 0)
-		memory->err = err;
+		memory_report(memory, r, &err);
+	}
+	memory_await_plugging(memory);
+	if (r == 0) {
+		/* Else the first device's attaching mapped it. */
+		if (machine->ioas && timeline_ns(TIMELINE_MAPPED) == 0)
+			timeline_mark_at(TIMELINE_MAPPED,
+					 timeline_ns(TIMELINE_DEVICES_OPEN));
+		machine_devices_arm(machine->devices);
+	} else {
+		machine_devices_leave_unarmed(machine->devices);
+		machine_memory_failed(machine);
+	}
 	return NULL;
 }
 
@@ -100,7 +130,21 @@ static int memory_start(struct machine *machine, struct moat_err *err)
 	return 0;
 }
 
-static void memory_await_population(struct machine *machine)
+int machine_memory_error(struct machine *machine, struct moat_err *err)
+{
+	struct machine_memory *memory = &machine->memory;
+	int r;
+
+	(void)pthread_mutex_lock(&memory->lock);
+	r = memory->error;
+	if (r < 0)
+		*err = memory->err;
+	(void)pthread_mutex_unlock(&memory->lock);
+	return r;
+}
+
+static int memory_await_population(struct machine *machine,
+				   struct moat_err *err)
 {
 	struct machine_memory *memory = &machine->memory;
 
@@ -108,19 +152,30 @@ static void memory_await_population(struct machine *machine)
 	while (!memory->populated)
 		(void)pthread_cond_wait(&memory->changed, &memory->lock);
 	(void)pthread_mutex_unlock(&memory->lock);
+	return machine_memory_error(machine, err);
 }
 
-static int memory_join(struct machine *machine, struct moat_err *err)
+/* The devices are plugged, or the machine is on its way down. */
+static void memory_plugged(struct machine *machine)
+{
+	struct machine_memory *memory = &machine->memory;
+
+	(void)pthread_mutex_lock(&memory->lock);
+	memory->plugged = true;
+	(void)pthread_cond_broadcast(&memory->changed);
+	(void)pthread_mutex_unlock(&memory->lock);
+}
+
+/* The devices that it arms must be there still. */
+static void memory_join(struct machine *machine)
 {
 	struct machine_memory *memory = &machine->memory;
 
 	if (!memory->has_thread)
-		return 0;
+		return;
+	memory_plugged(machine);
 	(void)pthread_join(memory->thread, NULL);
 	memory->has_thread = false;
-	if (memory->error < 0 && err)
-		*err = memory->err;
-	return memory->error;
 }
 
 static int memory_create(struct machine *machine, struct moat_err *err)
@@ -338,24 +393,19 @@ static int build_beside(struct machine *machine, struct moat_err *err)
 	if (r < 0)
 		return r;
 	/* Not before: two who touch a huge page first would wait anyway. */
-	memory_await_population(machine);
+	r = memory_await_population(machine, err);
+	if (r < 0)
+		return r;
 	return machine_load(machine, err);
 }
 
 /* A device's own error says more than what it led to elsewhere. */
 static int join(struct machine *machine, struct moat_err *err)
 {
-	struct moat_err memory_err;
-	int r, memory_r;
+	int r;
 
 	r = machine_devices_open_wait(machine->devices, err);
-	if (r < 0)
-		atomic_store(&machine->abandoned, true);
-	memory_r = memory_join(machine, &memory_err);
-	if (r < 0 || memory_r == 0)
-		return r;
-	*err = memory_err;
-	return memory_r;
+	return r < 0 ? r : machine_memory_error(machine, err);
 }
 
 static int plug(struct machine *machine, struct moat_err *err)
@@ -369,11 +419,7 @@ static int plug(struct machine *machine, struct moat_err *err)
 	r = pci_host_assign(machine->pci, err);
 	if (r < 0)
 		return r;
-	machine_devices_arm(machine->devices);
-	/* Else the first device's attaching mapped it. */
-	if (machine->ioas && timeline_ns(TIMELINE_MAPPED) == 0)
-		timeline_mark_at(TIMELINE_MAPPED,
-				 timeline_ns(TIMELINE_DEVICES_OPEN));
+	memory_plugged(machine);
 	return 0;
 }
 
@@ -496,8 +542,8 @@ void machine_destroy(struct machine *machine)
 	machine_write_timeline(machine);
 	serial_destroy(machine->serial);
 	console_close(machine->console);
+	memory_join(machine);
 	machine_devices_close(machine->devices);
-	(void)memory_join(machine, NULL);
 	rtc_destroy(machine->rtc);
 	pci_host_destroy(machine->pci);
 	pm_destroy(machine->pm);

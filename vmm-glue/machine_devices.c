@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The machine's assigned devices, see machine_devices.h. */
+/*
+ * The machine's assigned devices, see machine_devices.h.
+ *
+ * Until guest RAM is mapped, turning on bus mastering waits, in the vCPU that
+ * does it: a driver that was told that it is on would lose its first DMA.
+ */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +16,7 @@
 #include <moat/log.h>
 
 #include "common/util.h"
+#include "vmm-glue/gate.h"
 #include "vmm-glue/machine_devices.h"
 #include "vmm-glue/thread.h"
 #include "vmm-glue/timeline.h"
@@ -31,6 +38,7 @@ struct machine_devices {
 	bool force;
 	struct moat_ioas_files files; /* given by number; @cdevs below */
 	_Atomic(size_t) n_opening;
+	struct gate armed; /* open once they are, or never will be */
 	struct moat_bdf bdf[OPT_LIST_MAX];
 	struct moat_ioas_cdev cdev[OPT_LIST_MAX];
 	size_t n;
@@ -122,6 +130,12 @@ static int check_one(struct machine_devices *devices,
 	return r < 0 ? name_error(&device->spec, r, err) : 0;
 }
 
+static void devices_free(struct machine_devices *devices)
+{
+	gate_fini(&devices->armed);
+	free(devices);
+}
+
 int machine_devices_parse(const struct run_options *opts,
 			  struct machine_devices **ret_devices,
 			  struct moat_err *err)
@@ -139,6 +153,11 @@ int machine_devices_parse(const struct run_options *opts,
 				    list->n * sizeof(devices->device[0]));
 	if (!devices)
 		return moat_fail(err, -ENOMEM, "out of memory");
+	r = gate_init(&devices->armed);
+	if (r < 0) {
+		free(devices);
+		return moat_fail(err, r, "out of memory");
+	}
 	devices->force = opts->force;
 	devices->files.cdevs = devices->cdev;
 	r = run_options_iommufd(opts, &devices->files.iommufd, err);
@@ -147,7 +166,7 @@ int machine_devices_parse(const struct run_options *opts,
 	for (size_t i = 0; r == 0 && i < devices->n; i++)
 		r = check_one(devices, &devices->device[i], err);
 	if (r < 0) {
-		free(devices);
+		devices_free(devices);
 		return r;
 	}
 	*ret_devices = devices;
@@ -226,11 +245,20 @@ static uint32_t config_read(void *opaque, uint16_t offset, unsigned int size)
 	return moat_device_config_read(device->dev, offset, size);
 }
 
+static bool sets_bus_master(uint16_t offset, unsigned int size, uint32_t value)
+{
+	if (offset > PCI_COMMAND || offset + size <= PCI_COMMAND)
+		return false;
+	return value >> 8 * (PCI_COMMAND - offset) & PCI_COMMAND_MASTER;
+}
+
 static void config_write(void *opaque, uint16_t offset, unsigned int size,
 			 uint32_t value)
 {
 	struct machine_device *device = opaque;
 
+	if (sets_bus_master(offset, size, value))
+		gate_pass(&device->devices->armed);
 	moat_device_config_write(device->dev, offset, size, value);
 }
 
@@ -304,6 +332,12 @@ void machine_devices_arm(struct machine_devices *devices)
 {
 	for (size_t i = 0; i < devices->n; i++)
 		moat_device_arm(devices->device[i].dev);
+	gate_open(&devices->armed);
+}
+
+void machine_devices_leave_unarmed(struct machine_devices *devices)
+{
+	gate_open(&devices->armed);
 }
 
 size_t machine_devices_fds(const struct machine_devices *devices,
@@ -356,5 +390,5 @@ void machine_devices_close(struct machine_devices *devices)
 	(void)machine_devices_open_wait(devices, NULL);
 	for (size_t i = devices->n; i-- > 0;)
 		moat_device_close(devices->device[i].dev);
-	free(devices);
+	devices_free(devices);
 }

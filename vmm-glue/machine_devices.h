@@ -51,8 +51,20 @@ int machine_devices_plug(struct machine_devices *devices,
 			 const struct vmm_place *place, struct pci_host *host,
 			 struct moat_err *err);
 
-/** machine_devices_arm() - guest RAM is mapped */
+/**
+ * machine_devices_arm() - guest RAM is mapped: bus mastering may be on
+ *
+ * All devices are plugged. A vCPU that turned on bus mastering goes on now;
+ * from any thread.
+ */
 void machine_devices_arm(struct machine_devices *devices);
+
+/**
+ * machine_devices_leave_unarmed() - guest RAM will never be mapped
+ *
+ * A vCPU that turned on bus mastering goes on, and the device without it.
+ */
+void machine_devices_leave_unarmed(struct machine_devices *devices);
 
 /* As many fds as there can be devices, for poll(2). */
 #define MACHINE_DEVICES_FDS OPT_LIST_MAX

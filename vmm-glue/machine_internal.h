@@ -31,16 +31,21 @@ enum machine_request_bit {
 	REQUEST_DEVICE_DIED = 1u << 4,
 	REQUEST_TIMELINE = 1u << 5,
 	REQUEST_WITHDRAW = 1u << 6,
+	REQUEST_MEMORY_FAILED = 1u << 7,
 };
 
-/* Populates guest RAM and maps it for the devices, beside all else. */
+/*
+ * Populates guest RAM and maps it for the devices, beside all else: the guest
+ * boots meanwhile, and only its turning on of a device's bus mastering waits.
+ */
 struct machine_memory {
 	pthread_t thread;
 	bool has_thread;
-	pthread_mutex_t lock; /* guards @populated */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	bool populated; /* or failed to be */
-	int error;	/* the thread's; read once it is joined */
+	bool plugged;	/* the devices are; or nothing will come of them */
+	int error;	/* 0: none so far */
 	struct moat_err err;
 };
 
@@ -93,6 +98,9 @@ struct vmm_place machine_place(struct machine *machine);
 /** machine_vcpu_died() - struct vcpus_config's died() */
 void machine_vcpu_died(void *opaque);
 
+/** machine_memory_failed() - have the main thread end the guest */
+void machine_memory_failed(struct machine *machine);
+
 /** machine_write_timeline() - -timeline, once; says when it cannot */
 void machine_write_timeline(struct machine *machine);
 
@@ -101,6 +109,12 @@ void machine_write_timeline(struct machine *machine);
 /** machine_create_on() - machine_create() on a test's fake KVM */
 int machine_create_on(const struct kvm_sys *sys, const struct run_options *opts,
 		      struct machine **ret_machine, struct moat_err *err);
+
+/**
+ * machine_memory_error() - has populating or mapping guest RAM failed by now?
+ * Return: 0, or its error with the sentence.
+ */
+int machine_memory_error(struct machine *machine, struct moat_err *err);
 
 /** machine_load() - kernel and tables into RAM, the first vCPU at its start */
 int machine_load(struct machine *machine, struct moat_err *err);

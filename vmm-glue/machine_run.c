@@ -70,6 +70,11 @@ void machine_vcpu_died(void *opaque)
 	post(opaque, REQUEST_VCPU_DIED);
 }
 
+void machine_memory_failed(struct machine *machine)
+{
+	post(machine, REQUEST_MEMORY_FAILED);
+}
+
 static void device_died(struct machine *machine, const char *name,
 			const char *what, const char *detail)
 {
@@ -315,6 +320,8 @@ static int handle(struct machine *machine, unsigned int bits,
 		machine_write_timeline(machine);
 	if (bits & REQUEST_VCPU_DIED)
 		return vcpus_death(machine->vcpus, err);
+	if (bits & REQUEST_MEMORY_FAILED)
+		return machine_memory_error(machine, err);
 	if (bits & REQUEST_DEVICE_DIED) {
 		(void)pthread_mutex_lock(&machine->event_lock);
 		r = machine->event_error;
