@@ -357,7 +357,8 @@ static const struct config_row header_rows[] = {
 	{ .first = PCI_MIN_GNT, .len = 2 }, /* and MAX_LAT */
 };
 
-static int header_build(struct moat_device *dev, struct moat_err *err)
+static int header_build(struct moat_device *dev, bool multi_function,
+			struct moat_err *err)
 {
 	struct config *cfg = &dev->cfg;
 	const uint8_t *raw = dev->raw;
@@ -388,9 +389,9 @@ static int header_build(struct moat_device *dev, struct moat_err *err)
 	config_set(cfg, PCI_VENDOR_ID, 4, get_le32(raw + PCI_VENDOR_ID));
 	config_set(cfg, PCI_CLASS_REVISION, 4,
 		   get_le32(raw + PCI_CLASS_REVISION));
-	/* The guest's slot holds one function. */
+	/* What counts is the guest's slot, not the host's. */
 	config_set(cfg, PCI_HEADER_TYPE, 1,
-		   raw[PCI_HEADER_TYPE] & (uint8_t)~HEADER_MULTI_FUNCTION);
+		   multi_function ? HEADER_MULTI_FUNCTION : 0);
 	config_set(cfg, PCI_SUBSYSTEM_VENDOR_ID, 4,
 		   get_le32(raw + PCI_SUBSYSTEM_VENDOR_ID));
 	config_set(cfg, PCI_MIN_GNT, 2, get_le16(raw + PCI_MIN_GNT));
@@ -398,16 +399,17 @@ static int header_build(struct moat_device *dev, struct moat_err *err)
 	return 0;
 }
 
-int config_build(struct moat_device *dev, bool pcie, struct moat_err *err)
+int config_build(struct moat_device *dev, unsigned int how,
+		 struct moat_err *err)
 {
 	int r;
 
 	memset(&dev->cfg, 0, sizeof(dev->cfg));
 	dev->pm_cap = 0;
-	r = header_build(dev, err);
+	r = header_build(dev, how & MOAT_PLUG_MULTIFUNCTION, err);
 	if (r < 0)
 		return r;
-	r = caps_build(dev, pcie && dev->pcie_cap, err);
+	r = caps_build(dev, (how & MOAT_PLUG_PCIE) && dev->pcie_cap, err);
 	if (r < 0)
 		return r;
 	memcpy(dev->cfg.power_on, dev->cfg.shadow, sizeof(dev->cfg.power_on));

@@ -48,13 +48,15 @@ struct config {
 
 /**
  * config_build() - lay out the guest's view of a device that was just read
- * @pcie: show the PCI Express capability and the extended space
+ * @how: MOAT_PLUG_PCIE shows the PCI Express capability and the extended
+ *	 space
  *
  * Touches no VMM and writes nothing to the device. May be called again.
  * Return: 0, -EINVAL for a malformed header or capability chain, -E2BIG, or
  * the errno of reading the device.
  */
-int config_build(struct moat_device *dev, bool pcie, struct moat_err *err);
+int config_build(struct moat_device *dev, unsigned int how,
+		 struct moat_err *err);
 
 /** config_add() - add one row; -E2BIG when the table is full */
 int config_add(struct config *cfg, const struct config_row *row);

@@ -321,7 +321,7 @@ static int device_build(struct moat_device *dev,
 	r = irq_open(dev, spec->irq, err);
 	if (r < 0)
 		goto unbuild;
-	r = config_build(dev, true, err);
+	r = config_build(dev, MOAT_PLUG_PCIE, err);
 	if (r < 0)
 		goto unbuild;
 	r = events_open(dev, err);
@@ -469,16 +469,15 @@ static int plug_intx(struct moat_device *dev, struct moat_err *err)
 }
 
 int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
-		     void *vmm, bool pcie, struct moat_err *err)
+		     void *vmm, unsigned int how, struct moat_err *err)
 {
 	int r;
 
 	pthread_mutex_lock(&dev->lock);
 	assert(!dev->vmm);
-	r = config_build(dev, pcie, err);
+	r = config_build(dev, how, err);
 	if (r < 0)
 		goto unlock;
-	dev->pcie = pcie;
 	dev->vmm = ops;
 	dev->vmm_opaque = vmm;
 	r = ports_plug(dev, err);

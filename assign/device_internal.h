@@ -50,7 +50,6 @@ struct moat_device {
 	bool withdrawn;
 	const struct moat_vmm_ops *vmm; /* NULL: not plugged */
 	void *vmm_opaque;
-	bool pcie; /* the guest sees it behind a root port */
 	bool armed;
 	/*
 	 * Resets since it was opened; and how many there had been when the

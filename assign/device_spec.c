@@ -11,6 +11,7 @@
 #include <moat/device_spec.h>
 
 #include "common/opt.h"
+#include "common/parse.h"
 #include "common/util.h"
 
 #define WHAT "-pcidevice"
@@ -25,7 +26,8 @@ struct raw_spec {
 	int pio;      /* enum moat_pio_mode */
 	int irq;      /* enum moat_irq */
 	const char *rom;
-	unsigned int fd; /* 0: not given */
+	const char *guest; /* NULL: not given */
+	unsigned int fd;   /* 0: not given */
 };
 
 #define KEY(field, name, type, ...) \
@@ -50,6 +52,9 @@ static const struct opt_desc spec_desc[] = {
 	    .def = "auto", .help = "the only kind of interrupt the guest sees"),
 	KEY(rom, "rom", OPT_STR, .arg = "on|off|FILE", .def = "off",
 	    .help = "the expansion ROM that the guest sees"),
+	KEY(guest, "guest", OPT_STR, .arg = "SLOT[.FN]",
+	    .help = "where the guest sees it, in hexadecimal (default: a free "
+		    "slot)"),
 	KEY(fd, "fd", OPT_UINT, .arg = "N", .min = 3, .max = INT_MAX,
 	    .help = "its /dev/vfio/devices/vfioN, opened by the caller"),
 };
@@ -102,6 +107,36 @@ static int set_rom(struct moat_device_spec *spec, const char *rom,
 	return 0;
 }
 
+/* As QEMU's addr= and lspci have it: "5", "1f.3". 0 is the host bridge. */
+static int set_guest(struct moat_device_spec *spec, const char *guest,
+		     struct moat_err *err)
+{
+	uint64_t dev = 0, fn = 0;
+	char text[16], *dot;
+	int r = 0;
+
+	if (strlen(guest) >= sizeof(text))
+		r = -EINVAL;
+	if (r == 0) {
+		(void)strcpy(text, guest);
+		dot = strchr(text, '.');
+		if (dot)
+			*dot++ = '\0';
+		r = moat_parse_u64(text, 16, &dev);
+		if (r == 0 && dot)
+			r = moat_parse_u64(dot, 16, &fn);
+	}
+	if (r < 0 || dev < 1 || dev > 0x1f || fn > 7)
+		return moat_fail(err, -EINVAL,
+				 WHAT ": '%s' is not a value of guest: "
+				      "expected SLOT or SLOT.FN, 1 to 1f and 0 "
+				      "to 7 in hexadecimal",
+				 guest);
+	spec->guest.dev = (uint8_t)dev;
+	spec->guest.fn = (uint8_t)fn;
+	return 0;
+}
+
 static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 		     struct moat_err *err)
 {
@@ -117,6 +152,10 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 	spec->pio = (enum moat_pio_mode)raw->pio;
 	spec->irq = (enum moat_irq)raw->irq;
 	r = set_rom(spec, raw->rom, err);
+	if (r < 0)
+		return r;
+	if (raw->guest)
+		r = set_guest(spec, raw->guest, err);
 	if (r < 0)
 		return r;
 	spec->fd = (int)raw->fd;

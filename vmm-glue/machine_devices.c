@@ -18,6 +18,7 @@
 #include "common/util.h"
 #include "vmm-glue/gate.h"
 #include "vmm-glue/machine_devices.h"
+#include "vmm-glue/machine_slots.h"
 #include "vmm-glue/thread.h"
 #include "vmm-glue/timeline.h"
 
@@ -41,6 +42,7 @@ struct machine_devices {
 	struct gate armed; /* open once they are, or never will be */
 	struct moat_bdf bdf[OPT_LIST_MAX];
 	struct moat_ioas_cdev cdev[OPT_LIST_MAX];
+	const struct moat_device_spec *spec[OPT_LIST_MAX]; /* of @device */
 	size_t n;
 	struct machine_device device[]; /* n */
 };
@@ -70,6 +72,7 @@ static int parse_one(struct machine_devices *devices, const char *text,
 		devices->cdev[devices->files.n_cdevs++] =
 			(struct moat_ioas_cdev) { device->spec.host,
 						  device->spec.fd };
+	devices->spec[devices->n] = &device->spec;
 	devices->bdf[devices->n++] = device->spec.host;
 	return 0;
 }
@@ -144,11 +147,6 @@ int machine_devices_parse(const struct run_options *opts,
 	struct machine_devices *devices;
 	int r;
 
-	if (list->n > PCI_HOST_PLACES)
-		return moat_fail(err, -ENOSPC,
-				 "-pcidevice is given %zu times; the guest's "
-				 "PCI bus takes %d devices",
-				 list->n, PCI_HOST_PLACES);
 	devices = calloc(1, sizeof(*devices) +
 				    list->n * sizeof(devices->device[0]));
 	if (!devices)
@@ -163,6 +161,8 @@ int machine_devices_parse(const struct run_options *opts,
 	r = run_options_iommufd(opts, &devices->files.iommufd, err);
 	for (size_t i = 0; r == 0 && i < list->n; i++)
 		r = parse_one(devices, list->item[i], err);
+	if (r == 0)
+		r = machine_slots_check(devices->spec, devices->n, err);
 	for (size_t i = 0; r == 0 && i < devices->n; i++)
 		r = check_one(devices, &devices->device[i], err);
 	if (r < 0) {
@@ -295,17 +295,25 @@ static const struct pci_function_ops function_ops = {
 	.name = name,
 };
 
-static int plug_one(struct machine_device *device, struct pci_host *host,
-		    struct moat_err *err)
+static int plug_one(struct machine_device *device, bool multifunction,
+		    struct pci_host *host, struct moat_err *err)
 {
 	bool pcie = moat_device_is_pcie(device->dev);
+	const struct pci_socket socket = {
+		.dev = device->spec.guest.dev,
+		.fn = device->spec.guest.fn,
+		.pcie = pcie,
+	};
+	unsigned int how = (pcie ? MOAT_PLUG_PCIE : 0) |
+			   (multifunction ? MOAT_PLUG_MULTIFUNCTION : 0);
 	int r;
 
-	r = pci_host_plug(host, &function_ops, device, pcie,
+	r = pci_host_plug(host, &socket, &function_ops, device,
 			  &device->place.slot, err);
-	if (r == 0)
-		r = moat_device_plug(device->dev, &vmm_kvm_ops, &device->place,
-				     pcie, err);
+	if (r < 0)
+		return name_error(&device->spec, r, err);
+	r = moat_device_plug(device->dev, &vmm_kvm_ops, &device->place, how,
+			     err);
 	if (r < 0)
 		return r;
 	moat_log(MOAT_LOG_DEBUG, device->spec.name,
@@ -321,10 +329,18 @@ int machine_devices_plug(struct machine_devices *devices,
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < devices->n; i++) {
-		devices->device[i].place = *place;
-		r = plug_one(&devices->device[i], host, err);
-	}
+	for (unsigned int rank = 0; rank < MACHINE_SLOTS_RANKS; rank++)
+		for (size_t i = 0; r == 0 && i < devices->n; i++) {
+			struct machine_device *device = &devices->device[i];
+
+			if (machine_slots_rank(&device->spec) != rank)
+				continue;
+			device->place = *place;
+			r = plug_one(device,
+				     machine_slots_shared(devices->spec,
+							  devices->n, i),
+				     host, err);
+		}
 	return r;
 }
 

@@ -39,7 +39,7 @@
 #define MEM_GRANULE MiB	 /* of a bridge's memory windows */
 #define IO_GRANULE  4096 /* of its I/O window */
 /* Each function's BARs and its ROM. */
-#define WANTS_MAX (PCI_SLOTS * (MOAT_PCI_ROM + 1))
+#define WANTS_MAX (PCI_SLOTS * PCI_FUNCTIONS * (MOAT_PCI_ROM + 1))
 
 enum space { SPACE_IO, SPACE_MEM32, SPACE_MEM64, SPACE_N };
 
@@ -51,6 +51,7 @@ static const char *const space_name[] = {
 
 struct want {
 	struct pci_place *place;
+	unsigned int fn;
 	unsigned int bar;
 	struct moat_bar_info info;
 	uint64_t size; /* as placed: at least a page of memory */
@@ -91,8 +92,9 @@ struct plan {
 static void say_bar(const struct plan *plan, const struct want *want, char *buf,
 		    size_t size)
 {
-	const struct pci_function *fn = &want->place->fn;
-	struct pci_slot slot = pci_place_slot(plan->host, want->place);
+	const struct pci_function *fn = &want->place->fn[want->fn];
+	struct pci_slot slot =
+		pci_place_slot(plan->host, want->place, want->fn);
 	const char *name = fn->ops->name ? fn->ops->name(fn->opaque) : NULL;
 
 	(void)snprintf(buf, size, "%s%sBAR %u at %02x:%02x.%x of the guest",
@@ -139,12 +141,14 @@ static int odd_size(const struct plan *plan, const struct want *want,
 }
 
 static int add_wants(struct plan *plan, struct pci_place *place,
-		     struct moat_err *err)
+		     unsigned int fn, struct moat_err *err)
 {
-	for (unsigned int bar = 0; bar <= MOAT_PCI_ROM; bar++) {
-		struct want want = { .place = place, .bar = bar };
+	const struct pci_function *function = &place->fn[fn];
 
-		place->fn.ops->bar(place->fn.opaque, bar, &want.info);
+	for (unsigned int bar = 0; bar <= MOAT_PCI_ROM; bar++) {
+		struct want want = { .place = place, .fn = fn, .bar = bar };
+
+		function->ops->bar(function->opaque, bar, &want.info);
 		if (want.info.kind == MOAT_BAR_NONE)
 			continue;
 		if (!is_power_of_2(want.info.size))
@@ -158,6 +162,17 @@ static int add_wants(struct plan *plan, struct pci_place *place,
 	return 0;
 }
 
+static int add_place(struct plan *plan, struct pci_place *place,
+		     struct moat_err *err)
+{
+	int r = 0;
+
+	for (unsigned int fn = 0; fn < PCI_FUNCTIONS && r == 0; fn++)
+		if (place->fn[fn].ops)
+			r = add_wants(plan, place, fn, err);
+	return r;
+}
+
 /* By space, then by place, then the largest first: blocks lie together. */
 static int compare_wants(const void *a, const void *b)
 {
@@ -169,6 +184,8 @@ static int compare_wants(const void *a, const void *b)
 		return x->place < y->place ? -1 : 1;
 	if (x->size != y->size)
 		return x->size > y->size ? -1 : 1;
+	if (x->fn != y->fn)
+		return x->fn < y->fn ? -1 : 1;
 	return x->bar < y->bar ? -1 : x->bar > y->bar;
 }
 
@@ -391,7 +408,7 @@ static int place_all(struct plan *plan, struct moat_err *err)
 
 static void write_bar(const struct want *want)
 {
-	const struct pci_function *fn = &want->place->fn;
+	const struct pci_function *fn = &want->place->fn[want->fn];
 	uint16_t reg = (uint16_t)(PCI_BASE_ADDRESS_0 + 4 * want->bar);
 
 	if (want->bar == MOAT_PCI_ROM)
@@ -413,15 +430,15 @@ static void quiet(const struct pci_function *fn)
 }
 
 static void write_interrupt_line(const struct pci_host *host,
-				 const struct pci_place *place)
+				 const struct pci_place *place, unsigned int i)
 {
-	const struct pci_function *fn = &place->fn;
+	const struct pci_function *fn = &place->fn[i];
 	uint32_t pin = fn->ops->config_read(fn->opaque, PCI_INTERRUPT_PIN, 1);
 
 	if (pin >= 1 && pin <= 4)
 		fn->ops->config_write(
 			fn->opaque, PCI_INTERRUPT_LINE, 1,
-			pci_host_intx_gsi(pci_place_slot(host, place), pin));
+			pci_host_intx_gsi(pci_place_slot(host, place, i), pin));
 }
 
 /* What a port's window of @space must hold. Return: false when nothing. */
@@ -448,7 +465,7 @@ static bool window_of(const struct plan *plan, const struct pci_place *place,
 static void write_port(const struct plan *plan, const struct pci_place *place)
 {
 	struct root_port *port = place->port;
-	uint8_t bus = pci_place_slot(plan->host, place).bus;
+	uint8_t bus = pci_place_slot(plan->host, place, 0).bus;
 	uint64_t first, last;
 
 	/* Windows are closed after reset; only those with a use open. */
@@ -484,22 +501,25 @@ static void write_port(const struct plan *plan, const struct pci_place *place)
 
 static void write_all(const struct plan *plan)
 {
-	for (unsigned int dev = 1; dev < PCI_SLOTS; dev++) {
-		struct pci_place *place = &plan->host->place[dev];
+	struct pci_host *host = plan->host;
+	unsigned int dev, fn;
 
-		if (!place->fn.ops)
-			continue;
+	for (dev = 1; dev < PCI_SLOTS; dev++) {
+		struct pci_place *place = &host->place[dev];
+
 		if (place->port)
 			write_port(plan, place);
-		quiet(&place->fn);
+		for (fn = 0; fn < PCI_FUNCTIONS; fn++)
+			if (place->fn[fn].ops)
+				quiet(&place->fn[fn]);
 	}
 	for (size_t i = 0; i < plan->n_wants; i++)
 		write_bar(&plan->want[i]);
-	for (unsigned int dev = 1; dev < PCI_SLOTS; dev++) {
-		if (plan->host->place[dev].fn.ops)
-			write_interrupt_line(plan->host,
-					     &plan->host->place[dev]);
-	}
+	for (dev = 1; dev < PCI_SLOTS; dev++)
+		for (fn = 0; fn < PCI_FUNCTIONS; fn++)
+			if (host->place[dev].fn[fn].ops)
+				write_interrupt_line(host, &host->place[dev],
+						     fn);
 }
 
 static void init_windows(struct plan *plan)
@@ -523,10 +543,8 @@ int pci_host_assign(struct pci_host *host, struct moat_err *err)
 		return moat_fail(err, -ENOMEM, "PCI assignment: no memory");
 	plan->host = host;
 	init_windows(plan);
-	for (unsigned int dev = 1; dev < PCI_SLOTS && r == 0; dev++) {
-		if (host->place[dev].fn.ops)
-			r = add_wants(plan, &host->place[dev], err);
-	}
+	for (unsigned int dev = 1; dev < PCI_SLOTS && r == 0; dev++)
+		r = add_place(plan, &host->place[dev], err);
 	if (r < 0)
 		goto free_plan;
 	sort_wants(plan);

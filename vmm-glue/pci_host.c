@@ -61,6 +61,12 @@ static struct config_target ecam_target(uint64_t ecam)
 	};
 }
 
+static const struct pci_function *function_at(const struct pci_place *place,
+					      const struct config_target *t)
+{
+	return place->fn[t->fn].ops ? &place->fn[t->fn] : NULL;
+}
+
 static const struct pci_function *function_behind(const struct pci_host *host,
 						  const struct config_target *t)
 {
@@ -70,7 +76,7 @@ static const struct pci_function *function_behind(const struct pci_host *host,
 		const struct pci_place *place = &host->place[dev];
 
 		if (place->port && root_port_routes(place->port, t->bus))
-			return &place->fn;
+			return function_at(place, t);
 	}
 	return NULL;
 }
@@ -83,15 +89,14 @@ static const struct pci_function *find(struct pci_host *host,
 				       const struct config_target *t,
 				       struct pci_place **ret_place)
 {
+	struct pci_place *place = &host->place[t->dev];
+
 	*ret_place = NULL;
-	if (t->fn != 0)
-		return NULL;
 	if (t->bus != 0)
 		return function_behind(host, t);
-	*ret_place = &host->place[t->dev];
-	if ((*ret_place)->port || !(*ret_place)->fn.ops)
-		return NULL;
-	return &(*ret_place)->fn;
+	if (t->fn == 0)
+		*ret_place = place;
+	return place->port ? NULL : function_at(place, t);
 }
 
 static uint32_t read_bridge(struct pci_host *host, uint16_t offset,
@@ -330,29 +335,73 @@ void pci_host_destroy(struct pci_host *host)
 	free(host);
 }
 
-int pci_host_plug(struct pci_host *host, const struct pci_function_ops *ops,
-		  void *opaque, bool pcie, struct pci_slot *ret_slot,
-		  struct moat_err *err)
+static bool is_free(const struct pci_place *place)
 {
-	struct pci_function fn = { .ops = ops, .opaque = opaque };
-	struct root_port *port = NULL;
-	unsigned int dev = 1;
+	return !place->fn[0].ops;
+}
 
-	while (dev < PCI_SLOTS && host->place[dev].fn.ops)
-		dev++;
-	if (dev == PCI_SLOTS)
+/* Return: NULL when all are taken. */
+static struct pci_place *find_place(struct pci_host *host,
+				    const struct pci_socket *socket)
+{
+	if (socket->dev != 0)
+		return &host->place[socket->dev];
+	for (unsigned int dev = 1; dev < PCI_SLOTS; dev++)
+		if (is_free(&host->place[dev]))
+			return &host->place[dev];
+	return NULL;
+}
+
+/* May there be another function, and this one? */
+static int check_socket(const struct pci_place *place,
+			const struct pci_socket *socket, struct moat_err *err)
+{
+	if (place->fn[socket->fn].ops)
+		return moat_fail(err, -EEXIST,
+				 "the guest's slot %x has a function %x "
+				 "already",
+				 socket->dev, socket->fn);
+	if (socket->fn == 0)
+		return 0;
+	if (is_free(place))
+		return moat_fail(err, -EINVAL,
+				 "the guest's slot %x has no function 0, so no "
+				 "guest would look for function %x",
+				 socket->dev, socket->fn);
+	if (socket->pcie != (place->port != NULL))
+		return moat_fail(err, -EINVAL,
+				 "a PCI Express device and a conventional one "
+				 "cannot share the guest's slot %x; give it "
+				 "one of its own by guest=SLOT",
+				 socket->dev);
+	return 0;
+}
+
+int pci_host_plug(struct pci_host *host, const struct pci_socket *socket,
+		  const struct pci_function_ops *ops, void *opaque,
+		  struct pci_slot *ret_slot, struct moat_err *err)
+{
+	struct pci_place *place;
+	int r;
+
+	place = find_place(host, socket);
+	if (!place)
 		return moat_fail(err, -ENOSPC,
 				 "the guest's PCI bus is full: it takes %d "
 				 "devices",
 				 PCI_HOST_PLACES);
-	if (pcie) {
-		port = root_port_create((uint8_t)dev, &fn);
-		if (!port)
+	r = check_socket(place, socket, err);
+	if (r < 0)
+		return r;
+	if (socket->pcie && is_free(place)) {
+		place->port = root_port_create((uint8_t)(place - host->place),
+					       place->fn);
+		if (!place->port)
 			return moat_fail(err, -ENOMEM,
 					 "PCIe root port: no memory");
 	}
-	host->place[dev] = (struct pci_place) { .fn = fn, .port = port };
-	*ret_slot = pci_place_slot(host, &host->place[dev]);
+	place->fn[socket->fn] = (struct pci_function) { ops, opaque };
+	*ret_slot = pci_place_slot(host, place, socket->fn);
 	return 0;
 }
 
@@ -372,12 +421,12 @@ unsigned int pci_host_intx_gsi(struct pci_slot slot, unsigned int pin)
 	return LAYOUT_GSI_INTX + (dev + p) % LAYOUT_GSI_INTX_N;
 }
 
-int pci_host_reset(struct pci_host *host, struct moat_err *err)
+static int reset_place(const struct pci_place *place, struct moat_err *err)
 {
-	reset_own(host);
-	for (unsigned int dev = 1; dev < PCI_SLOTS; dev++) {
-		const struct pci_function *fn = &host->place[dev].fn;
-		struct moat_err reset_err;
+	struct moat_err reset_err;
+
+	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++) {
+		const struct pci_function *fn = &place->fn[i];
 		int r;
 
 		if (!fn->ops || !fn->ops->reset)
@@ -388,5 +437,15 @@ int pci_host_reset(struct pci_host *host, struct moat_err *err)
 		else if (r < 0)
 			return moat_fail(err, r, "%s", reset_err.msg);
 	}
-	return pci_host_assign(host, err);
+	return 0;
+}
+
+int pci_host_reset(struct pci_host *host, struct moat_err *err)
+{
+	int r = 0;
+
+	reset_own(host);
+	for (unsigned int dev = 1; dev < PCI_SLOTS && r == 0; dev++)
+		r = reset_place(&host->place[dev], err);
+	return r < 0 ? r : pci_host_assign(host, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest's PCI Express hierarchy: one host bridge (00:00.0), root ports
- * on bus 0, and what is plugged behind them or beside them. Config space is
- * reached by ECAM and by ports CF8/CFC.
+ * on bus 0, and what is plugged behind them or beside them: up to eight
+ * functions a slot. Config space is reached by ECAM and by ports CF8/CFC.
  *
  * Plugging happens before the vCPUs run; after that the topology is fixed,
  * so dispatch takes no lock. Each function guards itself.
@@ -43,7 +43,7 @@ struct pci_function_ops {
 
 struct pci_host;
 
-#define PCI_HOST_PLACES 31 /* so many functions can be plugged */
+#define PCI_HOST_PLACES 31 /* slots that something can be plugged in */
 
 /** pci_host_create() - host bridge, ECAM and CF8/CFC on the two buses */
 int pci_host_create(const struct layout *layout, struct iobus *mmio,
@@ -67,14 +67,27 @@ struct pci_slot {
 	uint8_t bus, dev, fn; /* as the guest sees it after assignment */
 };
 
+/*
+ * Where a function is to be plugged. @dev is a device number of bus 0: with
+ * @pcie that of the root port whose secondary bus the function is on.
+ */
+struct pci_socket {
+	uint8_t dev; /* 1 to 31; 0: the lowest that is free */
+	uint8_t fn;
+	bool pcie;
+};
+
 /**
  * pci_host_plug() - give a function a place
- * @pcie: true: behind a new root port; false: on bus 0
- * Return: 0, or -ENOSPC when bus 0 has no slot left.
+ *
+ * Function 0 of a slot comes first, and all of a slot are alike in @pcie.
+ * Return: 0; -ENOSPC when bus 0 has no slot left; -EEXIST when there is a
+ * function already; -EINVAL when it does not go with those that are there;
+ * -ENOMEM.
  */
-int pci_host_plug(struct pci_host *host, const struct pci_function_ops *ops,
-		  void *opaque, bool pcie, struct pci_slot *ret_slot,
-		  struct moat_err *err);
+int pci_host_plug(struct pci_host *host, const struct pci_socket *socket,
+		  const struct pci_function_ops *ops, void *opaque,
+		  struct pci_slot *ret_slot, struct moat_err *err);
 
 /**
  * pci_host_intx_gsi() - which GSI a pin reaches, after swizzling

@@ -29,9 +29,14 @@ struct pci_function {
 	void *opaque;
 };
 
-/* One device number on bus 0. @fn.ops NULL: free (or the host bridge, 0). */
+#define PCI_FUNCTIONS 8
+
+/*
+ * One device number on bus 0. A function without ops is not there; without
+ * function 0 there is none, and the place is free (or the host bridge's: 0).
+ */
 struct pci_place {
-	struct pci_function fn;
+	struct pci_function fn[PCI_FUNCTIONS];
 	struct root_port *port; /* NULL: @fn is on bus 0 itself */
 };
 
@@ -47,16 +52,17 @@ struct pci_host {
 	struct pci_place place[PCI_SLOTS];
 };
 
-/* Where the function at @place is, when buses are numbered as assigned. */
+/* Where function @fn of @place is, when buses are numbered as assigned. */
 static inline struct pci_slot pci_place_slot(const struct pci_host *host,
-					     const struct pci_place *place)
+					     const struct pci_place *place,
+					     unsigned int fn)
 {
 	uint8_t dev = (uint8_t)(place - host->place);
 
 	/* A root port's secondary bus has the port's device number. */
 	if (place->port)
-		return (struct pci_slot) { .bus = dev };
-	return (struct pci_slot) { .dev = dev };
+		return (struct pci_slot) { .bus = dev, .fn = (uint8_t)fn };
+	return (struct pci_slot) { .dev = dev, .fn = (uint8_t)fn };
 }
 
 #endif /* MOAT_VMM_PCI_HOST_INTERNAL_H */

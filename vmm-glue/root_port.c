@@ -8,8 +8,8 @@
  * Invariant: @routing is what the registers say, in one word, so that
  * dispatch needs no lock.
  *
- * Locking: @lock guards the registers. The function behind is reset with it
- * dropped, since that takes long and the function guards itself.
+ * Locking: @lock guards the registers. The functions behind are reset with it
+ * dropped, since that takes long and they guard themselves.
  * Source: PCI-to-PCI Bridge 1.2 section 3.2; PCI Express Base 4.0 section
  * 7.5.3 "PCI Express Capability Structure" and 7.5.2 "PCI Power Management
  * Capability Structure", which every PCI Express function has.
@@ -104,7 +104,7 @@ struct root_port {
 	pthread_mutex_t lock;
 	uint8_t number;
 	struct config_space cs;
-	struct pci_function behind;
+	const struct pci_function *behind; /* PCI_FUNCTIONS of them */
 	atomic_uint routing;
 	struct moat_ratelimit reset_rl;
 };
@@ -155,14 +155,15 @@ uint32_t root_port_config_read(struct root_port *port, uint16_t offset,
 	return value;
 }
 
-static void reset_behind(struct root_port *port)
+static void reset_function(struct root_port *port,
+			   const struct pci_function *fn)
 {
-	const struct pci_function *fn = &port->behind;
 	struct moat_err err;
 	unsigned int missed;
 	bool pass;
 
-	if (!fn->ops->reset || fn->ops->reset(fn->opaque, &err) >= 0)
+	if (!fn->ops || !fn->ops->reset ||
+	    fn->ops->reset(fn->opaque, &err) >= 0)
 		return;
 	(void)pthread_mutex_lock(&port->lock);
 	pass = moat_ratelimit_pass(&port->reset_rl, &missed);
@@ -170,6 +171,12 @@ static void reset_behind(struct root_port *port)
 	if (pass)
 		log_warn("the guest resets the bus behind 00:%02x.0: %s",
 			 port->number, err.msg);
+}
+
+static void reset_behind(struct root_port *port)
+{
+	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++)
+		reset_function(port, &port->behind[i]);
 }
 
 /* With the lock held. A state that there is not is not taken. */
@@ -200,27 +207,25 @@ void root_port_config_write(struct root_port *port, uint16_t offset,
 		reset_behind(port);
 }
 
-static uint32_t read_behind(const struct root_port *port, unsigned int offset,
+static uint32_t read_behind(const struct pci_function *fn, unsigned int offset,
 			    unsigned int size)
 {
-	const struct pci_function *fn = &port->behind;
-
 	return fn->ops->config_read(fn->opaque, (uint16_t)offset, size);
 }
 
 /* Return: where the function's PCI Express capability is; 0: it has none. */
-static unsigned int find_exp(const struct root_port *port)
+static unsigned int find_exp(const struct pci_function *fn)
 {
 	unsigned int at = PCI_CAPABILITY_LIST;
 
-	if (!(read_behind(port, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
+	if (!fn->ops || !(read_behind(fn, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
 		return 0;
 	/* As many as there is room for: the list may be a circle. */
 	for (unsigned int i = 0; i < (256 - PCI_STD_HEADER_SIZEOF) / 4; i++) {
-		at = read_behind(port, at, 1) & ~3u;
+		at = read_behind(fn, at, 1) & ~3u;
 		if (at < PCI_STD_HEADER_SIZEOF)
 			return 0;
-		if (read_behind(port, at, 1) == PCI_CAP_ID_EXP)
+		if (read_behind(fn, at, 1) == PCI_CAP_ID_EXP)
 			return at;
 		at += PCI_CAP_LIST_NEXT;
 	}
@@ -276,18 +281,45 @@ static void copy_payload(struct root_port *port, uint32_t cap, uint32_t control)
 				 (payload < most ? payload : most) << 5);
 }
 
+/* The device's end of the link. */
+struct far_end {
+	uint32_t devcap, devctl, lnkcap, lnksta;
+};
+
+/* Function 0 speaks for all, but for the payload that each can take. */
+static struct far_end far_end_read(const struct root_port *port)
+{
+	struct far_end end = { 0 };
+
+	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++) {
+		const struct pci_function *fn = &port->behind[i];
+		unsigned int exp = find_exp(fn);
+		uint32_t devcap;
+
+		if (!exp)
+			continue;
+		devcap = read_behind(fn, exp + PCI_EXP_DEVCAP, 4) &
+			 PCI_EXP_DEVCAP_PAYLOAD;
+		if (i == 0 || devcap < end.devcap)
+			end.devcap = devcap;
+		if (i > 0)
+			continue;
+		end.devctl = read_behind(fn, exp + PCI_EXP_DEVCTL, 2);
+		end.lnkcap = read_behind(fn, exp + PCI_EXP_LNKCAP, 4);
+		end.lnksta = read_behind(fn, exp + PCI_EXP_LNKSTA, 2);
+	}
+	return end;
+}
+
 void root_port_reset(struct root_port *port)
 {
-	unsigned int exp = find_exp(port);
-	uint32_t devcap = exp ? read_behind(port, exp + PCI_EXP_DEVCAP, 4) : 0;
-	uint32_t devctl = exp ? read_behind(port, exp + PCI_EXP_DEVCTL, 2) : 0;
-	uint32_t cap = exp ? read_behind(port, exp + PCI_EXP_LNKCAP, 4) : 0;
-	uint32_t status = exp ? read_behind(port, exp + PCI_EXP_LNKSTA, 2) : 0;
+	struct far_end end = far_end_read(port);
+	uint32_t cap;
 
 	(void)pthread_mutex_lock(&port->lock);
 	config_space_reset(&port->cs, regs, ARRAY_SIZE(regs));
-	copy_link(port, cap, status);
-	copy_payload(port, devcap, devctl);
+	copy_link(port, end.lnkcap, end.lnksta);
+	copy_payload(port, end.devcap, end.devctl);
 	cap = config_space_read(&port->cs, EXP + PCI_EXP_LNKCAP, 4);
 	config_space_set(&port->cs, EXP + PCI_EXP_LNKCAP, 4,
 			 cap | (uint32_t)port->number << 24);
@@ -307,7 +339,7 @@ struct root_port *root_port_create(uint8_t number,
 		return NULL;
 	}
 	port->number = number;
-	port->behind = *behind;
+	port->behind = behind;
 	port->reset_rl = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;
 	config_space_reset(&port->cs, regs, ARRAY_SIZE(regs));
 	update_routing(port);

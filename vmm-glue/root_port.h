@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PCI Express root port: the bridge from bus 0 to the one function behind
- * it. Nothing can be hot plugged yet.
+ * A PCI Express root port: the bridge from bus 0 to the one device behind it,
+ * which has up to eight functions. Nothing can be hot plugged yet.
  *
  * The guest's routing registers decide on config accesses only. What a real
  * port would gate as well, this one does not; it holds what the guest writes:
@@ -28,6 +28,7 @@ struct root_port;
 /**
  * root_port_create() - a port whose link is up, with @behind at its far end
  * @number: for the link capabilities; its device number on bus 0
+ * @behind: PCI_FUNCTIONS of them, which may be filled in later but stay put
  * Return: NULL when out of memory.
  */
 struct root_port *root_port_create(uint8_t number,
@@ -37,7 +38,7 @@ void root_port_destroy(struct root_port *port);
 /**
  * root_port_reset() - registers as at power-on
  *
- * Reads @behind's link capabilities, which become the port's own.
+ * Reads the link capabilities of what is behind, which become the port's own.
  */
 void root_port_reset(struct root_port *port);
 
@@ -55,7 +56,7 @@ uint32_t root_port_config_read(struct root_port *port, uint16_t offset,
 /**
  * root_port_config_write() - the guest's write
  *
- * The link going down resets the function behind before this returns. Takes
+ * The link going down resets the functions behind before this returns. Takes
  * the port's lock, and drops it for that.
  */
 void root_port_config_write(struct root_port *port, uint16_t offset,

@@ -206,7 +206,7 @@ static int run(const struct moat_device_spec *spec, uint8_t *page,
 	r = moat_device_open(&params, &dev, err);
 	if (r < 0)
 		goto destroy;
-	r = moat_device_plug(dev, &place_ops, &place, false, err);
+	r = moat_device_plug(dev, &place_ops, &place, 0, err);
 	if (r == 0) {
 		moat_device_arm(dev); /* all that it may reach is mapped */
 		r = drive(dev, &place, page, err);

@@ -946,7 +946,7 @@ void fixture_start(struct fixture *fx)
 {
 	ck_assert_int_eq(fixture_open(fx), 0);
 	ck_assert_int_eq(moat_device_plug(fx->dev, &fake_vmm_ops, &fx->vmm,
-					  true, &fx->err),
+					  MOAT_PLUG_PCIE, &fx->err),
 			 0);
 	moat_device_arm(fx->dev);
 }

@@ -147,9 +147,9 @@ START_TEST(command_reaches_device)
 	ck_assert_uint_eq(rd(PCI_COMMAND, 2), 0);
 	ck_assert_uint_eq(host_command(), 0);
 
-	ck_assert_int_eq(
-		moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true, &fx.err),
-		0);
+	ck_assert_int_eq(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+					  MOAT_PLUG_PCIE, &fx.err),
+			 0);
 	wr(PCI_COMMAND, 2,
 	   PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
 		   PCI_COMMAND_SERR | PCI_COMMAND_PARITY |
@@ -291,9 +291,9 @@ START_TEST(conventional_plug)
 	fixture_init(&fx);
 	ck_assert_int_eq(fixture_open(&fx), 0);
 	ck_assert(moat_device_is_pcie(fx.dev));
-	ck_assert_int_eq(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, false,
-					  &fx.err),
-			 0);
+	ck_assert_int_eq(
+		moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, 0, &fx.err),
+		0);
 	for (cap = rd(PCI_CAPABILITY_LIST, 1); cap; cap = rd(cap + 1, 1))
 		ck_assert_uint_ne(rd(cap, 1), PCI_CAP_ID_EXP);
 	ck_assert_uint_eq(rd(0x100, 4), UINT32_MAX);
@@ -303,9 +303,26 @@ START_TEST(conventional_plug)
 }
 END_TEST
 
+/* The host's bit was set; the guest's says what its slot has. */
+START_TEST(multifunction_is_the_slots)
+{
+	fixture_init(&fx);
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_int_eq(
+		moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+				 MOAT_PLUG_PCIE | MOAT_PLUG_MULTIFUNCTION,
+				 &fx.err),
+		0);
+	ck_assert_uint_eq(rd(PCI_HEADER_TYPE, 1), 0x80);
+	wr(PCI_HEADER_TYPE, 1, 0);
+	ck_assert_uint_eq(rd(PCI_HEADER_TYPE, 1), 0x80);
+	fixture_fini(&fx);
+}
+END_TEST
+
 CHECK_MAIN("config", header_by_register, widths_agree,
 	   bad_accesses_read_as_ones, command_reaches_device,
 	   master_waits_for_arm_without_request, power_state_is_virtual,
 	   status_interrupt_is_live, command_write_fails,
 	   backdoor_reset_is_seen, device_without_ports_has_no_io_enable,
-	   conventional_plug)
+	   conventional_plug, multifunction_is_the_slots)

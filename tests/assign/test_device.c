@@ -61,8 +61,8 @@ START_TEST(plug_under_sweep)
 		fx.sweep.calls = 0;
 		fx.sweep.error = -EBUSY;
 		fx.sweep.fail_at = fail_at++;
-		failed = moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true,
-					  &fx.err) < 0;
+		failed = moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+					  MOAT_PLUG_PCIE, &fx.err) < 0;
 		if (failed) {
 			ck_assert(fake_vmm_is_empty(&fx.vmm));
 			ck_assert_uint_eq(count_fds(), fds);

@@ -61,6 +61,18 @@ static const struct {
 	  { .host = { 0, 4, 8, 0 },
 	    .name = "0000:04:08.0",
 	    .irq = MOAT_IRQ_MSIX } },
+	{ "host=04:08.0,guest=5",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .guest = { 5, 0 } } },
+	{ "host=04:08.0,guest=0x1f.7",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .guest = { 31, 7 } } },
+	{ "guest=10.0,host=04:08.0",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .guest = { 16, 0 } } },
 	{ "host=04:08.0,onerror=stop",
 	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
 	{ "onerror=withdraw,host=04:08.0",
@@ -100,6 +112,8 @@ START_TEST(good_specs_are_understood)
 		ck_assert_int_eq(spec.irq, want->irq);
 		ck_assert_int_eq(spec.rom, want->rom);
 		ck_assert_str_eq(spec.rom_file, want->rom_file);
+		ck_assert_int_eq(spec.guest.dev, want->guest.dev);
+		ck_assert_int_eq(spec.guest.fn, want->guest.fn);
 		ck_assert_int_eq(spec.fd, want->fd);
 	}
 }
@@ -137,6 +151,15 @@ static const struct {
 	{ "host=04:08.0,rom=", "'rom' needs a value" },
 	{ "host=04:08.0,pio=ioperm", "expected auto|vfio|direct|thread" },
 	{ "host=04:08.0,irq=MSI", "expected auto|intx|msi|msix" },
+	{ "host=04:08.0,guest=0", "'0' is not a value of guest" },
+	{ "host=04:08.0,guest=20", "expected SLOT or SLOT.FN" },
+	{ "host=04:08.0,guest=5.8", "'5.8' is not a value of guest" },
+	{ "host=04:08.0,guest=5.", "'5.' is not a value of guest" },
+	{ "host=04:08.0,guest=.1", "'.1' is not a value of guest" },
+	{ "host=04:08.0,guest=5.1.0", "'5.1.0' is not a value of guest" },
+	{ "host=04:08.0,guest=-1", "'-1' is not a value of guest" },
+	{ "host=04:08.0,guest=05:00.0", "'05:00.0' is not a value of guest" },
+	{ "host=04:08.0,guest=10000000000000005", "is not a value of guest" },
 	{ "host=04:08.0,onerror=ignore", "expected stop|withdraw" },
 	{ "host=04:08.0,color=red", "unknown key 'color'" },
 	{ "host=04:08.0,host=04:08.0", "host is given twice" },
@@ -181,6 +204,7 @@ START_TEST(help_names_every_key)
 					    "pio=auto|vfio|direct|thread",
 					    "irq=auto|intx|msi|msix",
 					    "rom=on|off|FILE",
+					    "guest=SLOT[.FN]",
 					    "fd=N" };
 	char *text = NULL;
 	size_t size = 0;

@@ -77,9 +77,9 @@ START_TEST(news_before_plugging_are_kept)
 	fake_fire(&fx.fn, HOST_IRQ_REQ, 0);
 	moat_device_take_events(fx.dev);
 	ck_assert(has_news());
-	ck_assert_int_eq(
-		moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true, &fx.err),
-		0);
+	ck_assert_int_eq(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+					  MOAT_PLUG_PCIE, &fx.err),
+			 0);
 	moat_device_take_events(fx.dev);
 	ck_assert_uint_eq(fx.vmm.events, 1);
 	ck_assert_int_eq(fx.vmm.event, MOAT_EVENT_RELEASE_WANTED);

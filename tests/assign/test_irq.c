@@ -166,8 +166,8 @@ START_TEST(intx_errors_at_plug)
 		fx.sweep.calls = 0;
 		fx.sweep.fail_at = 4 + cases[i].call;
 		fx.sweep.error = cases[i].error;
-		r = moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true,
-				     &fx.err);
+		r = moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+				     MOAT_PLUG_PCIE, &fx.err);
 		ck_assert_msg(r == cases[i].want, "case %zu: %d", i, r);
 		ck_assert(fake_vmm_is_empty(&fx.vmm));
 		ck_assert_uint_eq(count_fds(), before);
@@ -714,9 +714,9 @@ START_TEST(irq_intx_must_work)
 	fx.sweep.calls = 0;
 	fx.sweep.fail_at = 5; /* intx_connect(), as in intx_errors_at_plug */
 	fx.sweep.error = -ENOSPC;
-	ck_assert_int_eq(
-		moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, true, &fx.err),
-		-ENOSPC);
+	ck_assert_int_eq(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+					  MOAT_PLUG_PCIE, &fx.err),
+			 -ENOSPC);
 	ck_assert_ptr_nonnull(strstr(fx.err.msg, "cannot connect its INTB"));
 	ck_assert(fake_vmm_is_empty(&fx.vmm));
 	fixture_fini(&fx);

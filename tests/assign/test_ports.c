@@ -315,9 +315,9 @@ START_TEST(a_vmm_without_work_for_its_threads)
 		fixture_init(&fx);
 		fx.spec.pio = modes[i];
 		ck_assert_int_eq(fixture_open(&fx), 0);
-		ck_assert_int_eq(
-			moat_device_plug(fx.dev, &ops, &fx.vmm, true, &fx.err),
-			want);
+		ck_assert_int_eq(moat_device_plug(fx.dev, &ops, &fx.vmm,
+						  MOAT_PLUG_PCIE, &fx.err),
+				 want);
 		if (want)
 			ck_assert_ptr_nonnull(
 				strstr(fx.err.msg, "use pio=thread"));
@@ -371,7 +371,8 @@ START_TEST(start_under_sweep)
 			r = fixture_open(&fx);
 			if (r == 0)
 				r = moat_device_plug(fx.dev, &fake_vmm_ops,
-						     &fx.vmm, true, &fx.err);
+						     &fx.vmm, MOAT_PLUG_PCIE,
+						     &fx.err);
 			ck_assert(r == 0 || (r == -EBUSY && fx.err.msg[0]));
 			if (r < 0)
 				ck_assert_ptr_null(fx.vmm.work);

@@ -80,7 +80,8 @@ static void walk(void)
 
 static void use(bool pcie)
 {
-	if (moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm, pcie, &fx.err) < 0)
+	if (moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+			     pcie ? MOAT_PLUG_PCIE : 0, &fx.err) < 0)
 		return;
 	walk();
 	moat_device_arm(fx.dev);

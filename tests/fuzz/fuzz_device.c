@@ -192,7 +192,8 @@ static void open_device(struct fuzz_input *in)
 	fx.vmm.slots = flags & 8 ? 2 : FAKE_RANGES;
 	fuzz_check(fixture_open(&fx) == 0);
 	fuzz_check(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
-				    !(flags & 16), &fx.err) == 0);
+				    flags & 16 ? 0 : MOAT_PLUG_PCIE,
+				    &fx.err) == 0);
 	armed = false;
 	fx.vmm.sweep = &vmm_sweep;
 	vmm_sweep.fail_at = (unsigned int)fuzz_number(in, 1);

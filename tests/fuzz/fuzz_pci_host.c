@@ -12,7 +12,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/vmm-glue/fake_function.h"
 
-#define N_FUNCTIONS 3
+#define N_FUNCTIONS 4
 #define STEPS_MAX   400
 
 static struct iobus mmio, pio;
@@ -142,10 +142,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(pci_host_create(&layout, &mmio, &pio, &host, NULL) == 0);
 	pci_host_set_reset_port(host, &reset_port);
 	for (unsigned int i = 0; i < N_FUNCTIONS; i++) {
+		/* The last is a second function of the first. */
+		unsigned int like = i == N_FUNCTIONS - 1 ? 0 : i;
+		const struct pci_socket socket = {
+			.dev = (uint8_t)(like + 1),
+			.fn = like == i ? 0 : 5,
+			.pcie = flags >> like & 1,
+		};
+
 		fake_function_init(&fn[i], (uint16_t)(0x1000 + i));
 		choose_bars(&in, &fn[i]);
-		fuzz_check(pci_host_plug(host, &fake_function_ops, &fn[i],
-					 flags >> i & 1, &slot, NULL) == 0);
+		fuzz_check(pci_host_plug(host, &socket, &fake_function_ops,
+					 &fn[i], &slot, NULL) == 0);
 	}
 	if (pci_host_assign(host, NULL) == 0)
 		check_placed();

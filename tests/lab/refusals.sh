@@ -77,8 +77,8 @@ spoilt "guest RAM needs 64 huge pages of 2 MiB, 0 are free, 64 are missing; rese
 size=64G spoilt "guest RAM of 65536 MiB is more than the host has: N MiB are available; give less with -m" \
 	-hugepages off
 many=()
-for _ in $(seq 31); do many+=(-pcidevice "host=$nic"); done
-spoilt "-pcidevice is given 32 times; the guest's PCI bus takes 31 devices" \
+for i in $(seq 10 40); do many+=(-pcidevice "host=ffff:$i:00.0"); done
+spoilt "-pcidevice is given 32 times, for 32 slots of the guest's PCI bus; it has 31 (functions share a slot by guest=SLOT.FN)" \
 	"${many[@]}"
 
 # A disk that the host has mounted.

@@ -3,7 +3,7 @@
 find_program(MOAT_IASL iasl REQUIRED)
 find_program(MOAT_ACPIEXEC acpiexec REQUIRED)
 
-foreach(name acpi console pci_assign pci_host pm rtc serial)
+foreach(name acpi console pci_assign pci_functions pci_host pm rtc serial)
   moat_unit_test(vmm_${name} LIBS moat_vmm
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
 endforeach()

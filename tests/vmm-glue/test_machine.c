@@ -200,8 +200,13 @@ static void not_in_pages(void)
 }
 static void too_many_devices(void)
 {
-	while (opts.pcidevice.n <= PCI_HOST_PLACES)
-		opts.pcidevice.item[opts.pcidevice.n++] = "host=ffff:00:00.0";
+	static char spec[PCI_HOST_PLACES + 1][32];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(spec); i++) {
+		(void)snprintf(spec[i], sizeof(spec[i]), "host=ffff:%02x:00.0",
+			       i);
+		opts.pcidevice.item[opts.pcidevice.n++] = spec[i];
+	}
 }
 
 static const struct {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Parsing -pcidevice; sysfs is only read, of a device that no host has. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/util.h"
@@ -47,12 +48,16 @@ END_TEST
 
 START_TEST(more_than_the_bus_takes_are_refused)
 {
+	char spec[PCI_HOST_PLACES + 1][32];
 	struct machine_devices *devices = NULL;
 	struct run_options opts = { 0 };
 	struct moat_err err = { "" };
 
-	while (opts.pcidevice.n < PCI_HOST_PLACES + 1)
-		opts.pcidevice.item[opts.pcidevice.n++] = "host=ffff:42:00.0";
+	for (unsigned int i = 0; i < PCI_HOST_PLACES + 1; i++) {
+		(void)snprintf(spec[i], sizeof(spec[i]), "host=ffff:%02x:00.0",
+			       i);
+		opts.pcidevice.item[opts.pcidevice.n++] = spec[i];
+	}
 	ck_assert_int_eq(machine_devices_parse(&opts, &devices, &err), -ENOSPC);
 	ck_assert_ptr_nonnull(strstr(err.msg, "32 times"));
 }

@@ -36,18 +36,23 @@ static void teardown(void)
 	iobus_fini(&pio);
 }
 
-static struct fake_function *plug(bool pcie)
+static struct fake_function *plug_at(const struct pci_socket *socket)
 {
 	struct fake_function *f = &fn[n_fns];
 	struct moat_err err;
 
 	fake_function_init(f, (uint16_t)(0x2000 + n_fns));
 	f->config[PCI_COMMAND] = 0xff;
-	ck_assert_int_eq(pci_host_plug(host, &fake_function_ops, f, pcie,
+	ck_assert_int_eq(pci_host_plug(host, socket, &fake_function_ops, f,
 				       &slot[n_fns], &err),
 			 0);
 	n_fns++;
 	return f;
+}
+
+static struct fake_function *plug(bool pcie)
+{
+	return plug_at(&(struct pci_socket) { .pcie = pcie });
 }
 
 static void bar(struct fake_function *f, unsigned int index,
@@ -377,6 +382,7 @@ static const char *fake_name(void *opaque)
 START_TEST(sizes_are_checked_and_devices_named)
 {
 	struct pci_function_ops named = fake_function_ops;
+	const struct pci_socket pcie = { .pcie = true };
 	struct pci_slot where;
 	struct moat_err err;
 
@@ -384,7 +390,7 @@ START_TEST(sizes_are_checked_and_devices_named)
 	named.name = fake_name;
 	fake_function_init(&fn[0], 1);
 	ck_assert_int_eq(
-		pci_host_plug(host, &named, &fn[0], true, &where, &err), 0);
+		pci_host_plug(host, &pcie, &named, &fn[0], &where, &err), 0);
 	bar(&fn[0], 4, MOAT_BAR_MEM32, false, 0x3000);
 	ck_assert_int_eq(pci_host_assign(host, &err), -EINVAL);
 	ck_assert_str_eq(err.msg, "disk: BAR 4 at 01:00.0 of the guest has a "

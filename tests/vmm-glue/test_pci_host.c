@@ -27,9 +27,11 @@ static void setup(void)
 	ck_assert_int_eq(layout_init(&layout, 256 * MiB, 40, &err), 0);
 	ck_assert_int_eq(pci_host_create(&layout, &mmio, &pio, &host, &err), 0);
 	for (unsigned int i = 0; i < 3; i++) {
+		const struct pci_socket any = { .pcie = i != 1 };
+
 		fake_function_init(&fn[i], (uint16_t)(0x1000 + i));
-		ck_assert_int_eq(pci_host_plug(host, &fake_function_ops, &fn[i],
-					       i != 1, &slot[i], &err),
+		ck_assert_int_eq(pci_host_plug(host, &any, &fake_function_ops,
+					       &fn[i], &slot[i], &err),
 				 0);
 	}
 	ck_assert_int_eq(pci_host_assign(host, &err), 0);
@@ -525,6 +527,7 @@ END_TEST
 
 START_TEST(bus_fills_up)
 {
+	struct pci_socket any = { 0 };
 	struct fake_function many;
 	struct pci_slot where;
 	struct moat_err err;
@@ -532,13 +535,14 @@ START_TEST(bus_fills_up)
 	setup();
 	fake_function_init(&many, 1);
 	for (unsigned int dev = 4; dev < 32; dev++) {
-		ck_assert_int_eq(pci_host_plug(host, &fake_function_ops, &many,
-					       dev % 2, &where, &err),
+		any.pcie = dev % 2;
+		ck_assert_int_eq(pci_host_plug(host, &any, &fake_function_ops,
+					       &many, &where, &err),
 				 0);
 		ck_assert_uint_eq(where.bus, dev % 2 ? dev : 0);
 		ck_assert_uint_eq(where.dev, dev % 2 ? 0 : dev);
 	}
-	ck_assert_int_eq(pci_host_plug(host, &fake_function_ops, &many, true,
+	ck_assert_int_eq(pci_host_plug(host, &any, &fake_function_ops, &many,
 				       &where, &err),
 			 -ENOSPC);
 	ck_assert_ptr_nonnull(strstr(err.msg, "31"));

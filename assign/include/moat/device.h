@@ -78,12 +78,21 @@ int moat_device_open(const struct moat_device_params *params,
 		     struct moat_device **ret_dev, struct moat_err *err)
 	__attribute__((visibility("default")));
 
+enum {
+	/*
+	 * The guest sees it behind a PCIe root port; else it sits on a root
+	 * bus as a conventional device.
+	 */
+	MOAT_PLUG_PCIE = 1 << 0,
+	/* Its slot has more functions: say so in the header type. */
+	MOAT_PLUG_MULTIFUNCTION = 1 << 1,
+};
+
 /**
  * moat_device_plug() - connect the device to a VMM
  * @ops:   stays valid until moat_device_close()
  * @vmm:   handed to each of @ops
- * @pcie:  true when the guest sees it behind a PCIe root port, false when it
- *	   sits on a root bus as a conventional device
+ * @how:   MOAT_PLUG_...
  *
  * Once for each device, and before any vCPU runs.
  * Locking: takes the device's lock, and calls @ops with it held.
@@ -94,7 +103,7 @@ int moat_device_open(const struct moat_device_params *params,
  * fails for any other reason is no error: it is hidden, and that is logged.
  */
 int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
-		     void *vmm, bool pcie, struct moat_err *err)
+		     void *vmm, unsigned int how, struct moat_err *err)
 	__attribute__((visibility("default")));
 
 /**

@@ -4,6 +4,7 @@
 #define MOAT_DEVICE_SPEC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <moat/bdf.h>
@@ -47,6 +48,12 @@ enum moat_rom {
 	MOAT_ROM_FILE,
 };
 
+/* Where the guest is to see the function. */
+struct moat_guest_slot {
+	uint8_t dev; /* 1 to 31; 0: wherever there is room */
+	uint8_t fn;
+};
+
 #define MOAT_NAME_MAX	  64
 #define MOAT_ROM_FILE_MAX 4096 /* PATH_MAX */
 
@@ -55,7 +62,8 @@ struct moat_device_spec {
 	enum moat_dma_mode dma;
 	char name[MOAT_NAME_MAX]; /* never empty after parsing */
 	bool managed;
-	enum moat_on_error on_error; /* policy: the VMM's, not the engine's */
+	struct moat_guest_slot guest; /* the VMM's, too */
+	enum moat_on_error on_error;  /* policy: the VMM's, not the engine's */
 	enum moat_pio_mode pio;
 	enum moat_irq irq;
 	enum moat_rom rom;
