@@ -238,7 +238,7 @@ static uint64_t add_mcfg(struct area *area)
 	if (!mcfg)
 		return 0;
 	mcfg->base = LAYOUT_ECAM;
-	mcfg->last_bus = 255;
+	mcfg->last_bus = LAYOUT_BUSES - 1;
 	finish(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
 	return gpa;
 }

@@ -29,7 +29,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 			{
 				WordBusNumber (ResourceProducer, MinFixed,
 					MaxFixed, PosDecode,
-					0, 0x0000, 0x00FF, 0, 0x0100)
+					0, 0x0000, 0x001F, 0, 0x0020)
 				IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
 				WordIO (ResourceProducer, MinFixed, MaxFixed,
 					PosDecode, EntireRange,
@@ -116,7 +116,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 			{
 				/* ECAM, as MCFG says */
 				Memory32Fixed (ReadWrite, 0xE0000000,
-					0x10000000)
+					0x02000000)
 				/* ACPI's PM registers */
 				IO (Decode16, 0x0600, 0x0600, 1, 0x10)
 			})

@@ -6,7 +6,7 @@
  *	9fc00		end of conventional memory; ACPI tables at e0000
  *	100000		RAM, up to 3 GiB
  *	c0000000	32-bit MMIO window of the PCI host bridge
- *	e0000000	ECAM, 256 buses of 1 MiB
+ *	e0000000	ECAM, 32 buses of 1 MiB
  *	fec00000	I/O APIC
  *	fee00000	local APICs; also where devices write MSIs, so never RAM
  *	feffc000	KVM's identity map page and TSS, for Intel
@@ -41,12 +41,18 @@
 #define LAYOUT_MMIO32	    UINT64_C(0xc0000000)
 #define LAYOUT_MMIO32_LAST  UINT64_C(0xdfffffff)
 #define LAYOUT_ECAM	    UINT64_C(0xe0000000)
-#define LAYOUT_ECAM_LAST    UINT64_C(0xefffffff)
+#define LAYOUT_ECAM_LAST    UINT64_C(0xe1ffffff)
 #define LAYOUT_IOAPIC	    UINT64_C(0xfec00000)
 #define LAYOUT_LAPIC	    UINT64_C(0xfee00000)
 #define LAYOUT_IDENTITY_MAP UINT64_C(0xfeffc000) /* one page */
 #define LAYOUT_TSS	    UINT64_C(0xfeffd000) /* three pages */
 #define LAYOUT_TSS_LAST	    UINT64_C(0xfeffffff)
+
+/*
+ * One for each device number of bus 0, and no more: Linux looks for devices on
+ * every bus that ECAM has room for, by ports, two exits each.
+ */
+#define LAYOUT_BUSES 32
 
 /* Ports. PCI's window leaves the legacy and platform ports alone. */
 #define LAYOUT_PORT_PM	  0x600 /* ACPI PM1 event, control, timer: 16 */

@@ -3,14 +3,20 @@
 #ifndef MOAT_VMM_PCI_HOST_INTERNAL_H
 #define MOAT_VMM_PCI_HOST_INTERNAL_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "vmm-glue/config_space.h"
+#include "vmm-glue/layout.h"
 #include "vmm-glue/pci_host.h"
 
 /* Device numbers of one bus; 0 is the host bridge's. */
 #define PCI_SLOTS (PCI_HOST_PLACES + 1)
+
+static_assert(PCI_SLOTS <= LAYOUT_BUSES, "a bus for each root port");
+static_assert(LAYOUT_ECAM + LAYOUT_BUSES * MiB - 1 == LAYOUT_ECAM_LAST,
+	      "a bus takes 1 MiB of ECAM");
 
 /*
  * Red Hat's ids of the generic PCIe host bridge and root port: no driver and

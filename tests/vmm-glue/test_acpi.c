@@ -301,7 +301,7 @@ START_TEST(dsdt_agrees_with_the_machine)
 	check_prt(&text);
 	ck_assert_uint_eq(next_integer(&text), PM_SLP_TYP_S5);
 	has_line(text, "Address Minimum", 4, 0);
-	has_line(text, "Address Maximum", 4, 255);
+	has_line(text, "Address Maximum", 4, LAYOUT_BUSES - 1);
 	has_line(text, "Address Minimum", 4, LAYOUT_PIO);
 	has_line(text, "Address Maximum", 4, LAYOUT_PIO_LAST);
 	has_line(text, "Address Minimum", 8, LAYOUT_MMIO32);

@@ -349,11 +349,12 @@ static const struct {
 	unsigned int bus;
 	uint32_t ids;
 } renumberings[] = {
-	{ 7, 7, 7, 0x10001234 },   { 7, 9, 7, 0x10001234 },
-	{ 7, 9, 8, 0xffffffff },   { 7, 9, 9, 0xffffffff },
-	{ 7, 6, 7, 0xffffffff },   { 255, 255, 255, 0x10001234 },
-	{ 0, 255, 0, 0x00081b36 }, { 0, 0, 1, 0xffffffff },
-	{ 3, 3, 3, 0x10001234 }, /* taken: one of the two answers */
+	{ 7, 7, 7, 0x10001234 },       { 7, 9, 7, 0x10001234 },
+	{ 7, 9, 8, 0xffffffff },       { 7, 9, 9, 0xffffffff },
+	{ 7, 6, 7, 0xffffffff },       { 31, 31, 31, 0x10001234 },
+	{ 0, 255, 0, 0x00081b36 },     { 0, 0, 1, 0xffffffff },
+	{ 255, 255, 255, 0xffffffff }, /* past the end of ECAM */
+	{ 3, 3, 3, 0x10001234 },       /* taken: one of the two answers */
 	{ 7, 7, 1, 0xffffffff },
 };
 
