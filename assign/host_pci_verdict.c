@@ -29,7 +29,7 @@
 #define CLASS_ISA_BRIDGE  0x0601
 
 /* More culprits than this are counted, not named. */
-#define CULPRITS_SHOWN 6
+#define CULPRITS_SHOWN 16
 
 /* pci-stub holds a function in order that nobody uses it. */
 static bool is_unused(const struct moat_host_pci *fn)
@@ -134,7 +134,7 @@ static int blame(const struct moat_host_pci *fn,
 		 const struct moat_host_pci *culprits, size_t n, bool managed,
 		 struct moat_err *err)
 {
-	char names[512] = "", to_bind[160] = "", addr[MOAT_BDF_STRLEN];
+	char names[640] = "", to_bind[160] = "", addr[MOAT_BDF_STRLEN];
 	char more[24];
 	size_t shown = n < CULPRITS_SHOWN ? n : CULPRITS_SHOWN;
 

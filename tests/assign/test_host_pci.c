@@ -424,23 +424,30 @@ START_TEST(culprits_of_the_group_are_named)
 }
 END_TEST
 
-START_TEST(many_culprits_are_counted)
+START_TEST(many_culprits_are_all_named)
 {
-	char addrs[12][16];
+	char addrs[20][16];
 	struct fake_fn fn = ssd;
 	struct moat_err err;
 	struct fake_host h;
 
 	fake_host_init(&h);
-	for (unsigned int i = 0; i < 12; i++) {
+	for (unsigned int i = 0; i < 20; i++) {
 		(void)snprintf(addrs[i], sizeof(addrs[i]), "0000:05:%02x.0", i);
 		fn.addr = addrs[i];
 		fake_add_fn(&h, &fn);
+		if (i != 16)
+			continue;
+		ck_assert_int_eq(verdict(&h, addrs[0], NULL, 0, &err), -EBUSY);
+		ck_assert_ptr_nonnull(
+			strstr(err.msg, " and 0000:05:10.0 (driver nvme), "));
+		ck_assert_ptr_nonnull(strstr(err.msg, "05:0f.0 05:10.0`"));
 	}
+	/* Of more than fit a message the rest is counted. */
 	ck_assert_int_eq(verdict(&h, addrs[0], NULL, 0, &err), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(
-		err.msg, "0000:05:06.0 (driver nvme) and 5 more, which"));
-	ck_assert_ptr_nonnull(strstr(err.msg, "05:06.0 ...`"));
+		err.msg, "0000:05:10.0 (driver nvme) and 3 more, which"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "05:10.0 ...`"));
 	fake_host_fini(&h);
 }
 END_TEST
@@ -555,6 +562,6 @@ CHECK_MAIN("host_pci", ports_are_found_or_their_lack_explained,
 	   a_function_on_vfio_is_assignable, bridges_are_refused,
 	   endpoints_of_the_bridge_class,
 	   without_a_group_the_reason_is_looked_for,
-	   culprits_of_the_group_are_named, many_culprits_are_counted,
+	   culprits_of_the_group_are_named, many_culprits_are_all_named,
 	   what_the_host_needs_takes_force,
 	   without_proc_nothing_is_known_to_be_free)
