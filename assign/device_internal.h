@@ -102,6 +102,13 @@ int device_open_with(const struct device_claim_ops *ops,
 		     struct moat_device **ret_dev, struct moat_err *err);
 
 /**
+ * device_quiesce() - whatever was left there: no decoding, no mastering
+ *
+ * COMMAND is then known. Return: 0 or the errno of writing it.
+ */
+int device_quiesce(struct moat_device *dev);
+
+/**
  * device_reset_for_guest() - a guest asked for a function-level reset
  *
  * It cannot be told of a failure, so that is logged. The lock is held.
