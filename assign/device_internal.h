@@ -94,6 +94,9 @@ struct device_claim_ops {
 		     unsigned int bar, unsigned int len, uint16_t *ret_first,
 		     struct moat_err *err);
 	const struct pio_ops *pio;
+	/* The drivers that have its interrupt line. */
+	int (*irq_users)(const struct moat_host *host, struct moat_bdf bdf,
+			 char *buf, size_t size);
 };
 
 /** device_open_with() - moat_device_open() with the host behind a table */

@@ -405,4 +405,5 @@ static const struct device_claim_ops host_claim_ops = {
 	.host_open = host_vfio_open,
 	.ports = host_pci_ports,
 	.pio = &pio_host_ops,
+	.irq_users = host_pci_irq_users,
 };

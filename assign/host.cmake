@@ -8,6 +8,7 @@ set(MOAT_ASSIGN_HOST_SOURCES
   claim_user.c
   device_spec.c
   host_pci.c
+  host_pci_irq.c
   host_pci_ports.c
   host_pci_verdict.c
   in_use.c

@@ -50,6 +50,16 @@ int host_pci_ports(const struct moat_host *host, struct moat_bdf bdf,
 		   struct moat_err *err);
 
 /**
+ * host_pci_irq_users() - drivers that have a function's interrupt line
+ * @buf: their names, separated by commas; "" when nobody has it
+ *
+ * Return: 0, or the errno of reading sysfs (-ENOENT: an older kernel).
+ * Source: Linux Documentation/ABI/testing/sysfs-kernel-irq, "actions".
+ */
+int host_pci_irq_users(const struct moat_host *host, struct moat_bdf bdf,
+		       char *buf, size_t size);
+
+/**
  * host_pci_driver() - the driver that holds a function now
  * @ret_driver: "" when there is none
  * Return: 0, or -ENODEV when there is no such function (any more).

@@ -17,16 +17,36 @@
 
 #include "assign/device_internal.h"
 
+/*
+ * The kernel shares a line only among devices that can mask their own
+ * interrupt; without that (DisINTx of PCI 2.3; absent, known to be broken, or
+ * turned off by vfio_pci.nointxmask) VFIO masks the whole line, and wants it
+ * alone.
+ */
+static int intx_shared(struct moat_device *dev, int r, struct moat_err *err)
+{
+	const struct irqs *irq = &dev->irq;
+	char users[256];
+
+	if (dev->claim_ops->irq_users(dev->host_root, dev->bdf, users,
+				      sizeof(users)) < 0 ||
+	    !users[0])
+		(void)strcpy(users, "another device of the host");
+	return moat_fail(err, r,
+			 "%s: its interrupt line is taken by %s and cannot be "
+			 "shared, because one of them cannot mask its own "
+			 "interrupt (DisINTx); %sunbind the other's driver, or "
+			 "move a device to another slot",
+			 dev->name, users,
+			 irq->msix_cap	? "assign it with irq=msix, "
+			 : irq->msi_cap ? "assign it with irq=msi, "
+					: "");
+}
+
 static int intx_host_error(struct moat_device *dev, int r, struct moat_err *err)
 {
 	if (r == -EBUSY)
-		return moat_fail(
-			err, r,
-			"%s: its interrupt line is shared with another device "
-			"of the host, and it cannot mask its own interrupt "
-			"(DisINTx); move it to another slot, or unbind the "
-			"driver of the other device (see /proc/interrupts)",
-			dev->name);
+		return intx_shared(dev, r, err);
 	return moat_fail(err, r, "%s: VFIO cannot take its interrupt INT%c: %s",
 			 dev->name, 'A' + (int)dev->irq.pin - 1, strerror(-r));
 }

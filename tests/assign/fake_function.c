@@ -822,6 +822,17 @@ static int claim_host_open(int fd, struct host_device **ret_host,
 	return 0;
 }
 
+static int claim_irq_users(const struct moat_host *host, struct moat_bdf bdf,
+			   char *buf, size_t size)
+{
+	(void)host;
+	(void)bdf;
+	if (!current->irq_users)
+		return -ENOENT;
+	(void)snprintf(buf, size, "%s", current->irq_users);
+	return 0;
+}
+
 static int claim_ports(const struct moat_host *host, struct moat_bdf bdf,
 		       unsigned int bar, unsigned int len, uint16_t *ret_first,
 		       struct moat_err *err)
@@ -906,6 +917,7 @@ const struct device_claim_ops fake_claim_ops = {
 	.host_open = claim_host_open,
 	.ports = claim_ports,
 	.pio = &fake_pio_ops,
+	.irq_users = claim_irq_users,
 };
 
 void fixture_init(struct fixture *fx)

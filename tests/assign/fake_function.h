@@ -196,6 +196,7 @@ struct fixture {
 	unsigned int attach_calls;
 	unsigned int attach_refusals; /* this many first attaches: -EINVAL */
 	unsigned int foreign_reads;   /* reads before the other is claimed */
+	const char *irq_users;	      /* of the line; NULL: not known */
 };
 
 extern const struct device_claim_ops fake_claim_ops;

@@ -553,10 +553,42 @@ START_TEST(ports_are_found_or_their_lack_explained)
 }
 END_TEST
 
-CHECK_MAIN("host_pci", ports_are_found_or_their_lack_explained,
-	   a_function_is_read_whole, what_is_missing_reads_as_none,
-	   a_made_up_group_is_no_group, the_header_type_makes_a_bridge,
-	   hostile_attributes_are_refused, an_absent_function_is_named,
+START_TEST(users_of_the_interrupt_line)
+{
+	char users[16] = "";
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	ck_assert_int_eq(host_pci_irq_users(&h.host, fake_bdf(ssd.addr), users,
+					    sizeof(users)),
+			 -ENOENT);
+	fake_attr(&h, ssd.addr, "irq", "16\n");
+	ck_assert_int_eq(host_pci_irq_users(&h.host, fake_bdf(ssd.addr), users,
+					    sizeof(users)),
+			 -ENOENT);
+	fake_write(&h, "sys/kernel/irq/16/actions", "usb1,smbus\n");
+	ck_assert_int_eq(host_pci_irq_users(&h.host, fake_bdf(ssd.addr), users,
+					    sizeof(users)),
+			 0);
+	ck_assert_str_eq(users, "usb1,smbus");
+	fake_write(&h, "sys/kernel/irq/16/actions", "a list that is too long");
+	ck_assert_int_eq(host_pci_irq_users(&h.host, fake_bdf(ssd.addr), users,
+					    sizeof(users)),
+			 -EFBIG);
+	fake_attr(&h, ssd.addr, "irq", "../16\n");
+	ck_assert_int_eq(host_pci_irq_users(&h.host, fake_bdf(ssd.addr), users,
+					    sizeof(users)),
+			 -EINVAL);
+	fake_host_fini(&h);
+}
+END_TEST
+
+CHECK_MAIN("host_pci", users_of_the_interrupt_line,
+	   ports_are_found_or_their_lack_explained, a_function_is_read_whole,
+	   what_is_missing_reads_as_none, a_made_up_group_is_no_group,
+	   the_header_type_makes_a_bridge, hostile_attributes_are_refused,
+	   an_absent_function_is_named,
 	   the_list_is_sorted_and_skips_what_is_no_device,
 	   a_driver_in_the_way_is_named_with_both_remedies,
 	   a_function_on_vfio_is_assignable, bridges_are_refused,

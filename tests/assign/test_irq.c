@@ -174,11 +174,54 @@ START_TEST(intx_errors_at_plug)
 		if (r == 0)
 			ck_assert_uint_eq(rd(PCI_INTERRUPT_PIN, 1), 0);
 		else
-			ck_assert_ptr_nonnull(strstr(
-				fx.err.msg, "disk: its interrupt line is "
-					    "shared"));
+			ck_assert_ptr_nonnull(strstr(fx.err.msg,
+						     "disk: its interrupt line "
+						     "is taken by another"));
 		fixture_fini(&fx);
 	}
+}
+END_TEST
+
+/* A line that cannot be shared: refused by name, with the ways out. */
+START_TEST(a_line_that_cannot_be_shared)
+{
+	static const struct {
+		const char *users;
+		enum moat_irq irq;
+		const char *says, *hint;
+	} cases[] = {
+		{ "uhci_hcd:usb1,i801_smbus", MOAT_IRQ_AUTO,
+		  "taken by uhci_hcd:usb1,i801_smbus and cannot be shared",
+		  "assign it with irq=msix, unbind" },
+		{ "", MOAT_IRQ_AUTO, "taken by another device of the host",
+		  "assign it with irq=msix, unbind" },
+		{ NULL, MOAT_IRQ_INTX, "taken by another device of the host",
+		  "(DisINTx); unbind" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fixture_init(&fx);
+		fx.irq_users = cases[i].users;
+		fx.spec.irq = cases[i].irq;
+		ck_assert_int_eq(fixture_open(&fx), 0);
+		fx.sweep.calls = 0;
+		fx.sweep.fail_at = 6; /* irq_set(), as above */
+		fx.sweep.error = -EBUSY;
+		ck_assert_int_eq(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+						  MOAT_PLUG_PCIE, &fx.err),
+				 -EBUSY);
+		ck_assert_msg(strstr(fx.err.msg, cases[i].says), "%s",
+			      fx.err.msg);
+		ck_assert_msg(strstr(fx.err.msg, cases[i].hint), "%s",
+			      fx.err.msg);
+		fixture_fini(&fx);
+	}
+	/* Who uses messages only has no use for the line. */
+	fixture_init(&fx);
+	fx.spec.irq = MOAT_IRQ_MSIX;
+	start();
+	ck_assert_uint_eq(fx.fn.enabled[HOST_IRQ_INTX], 0);
+	fixture_fini(&fx);
 }
 END_TEST
 
@@ -724,11 +767,12 @@ START_TEST(irq_intx_must_work)
 END_TEST
 
 CHECK_MAIN("irq", intx_follows_the_guest, intx_makes_way_for_messages,
-	   no_pin_no_intx, intx_errors_at_plug, msi_delivers,
-	   msi_mask_keeps_pending, msi_small, msix_table_is_memory,
-	   msix_delivers, msix_enable_is_batched, msix_mask_keeps_pending,
-	   msix_function_mask, msix_pending_of_unused_vector,
-	   msix_update_unmasked, msix_host_is_short_of_vectors, commit_fails,
-	   enable_under_sweep, impossible_msix_is_refused,
-	   hidden_without_host_vectors, only_the_chosen_one_is_seen,
-	   a_choice_that_is_not_there, irq_intx_must_work)
+	   no_pin_no_intx, intx_errors_at_plug, a_line_that_cannot_be_shared,
+	   msi_delivers, msi_mask_keeps_pending, msi_small,
+	   msix_table_is_memory, msix_delivers, msix_enable_is_batched,
+	   msix_mask_keeps_pending, msix_function_mask,
+	   msix_pending_of_unused_vector, msix_update_unmasked,
+	   msix_host_is_short_of_vectors, commit_fails, enable_under_sweep,
+	   impossible_msix_is_refused, hidden_without_host_vectors,
+	   only_the_chosen_one_is_seen, a_choice_that_is_not_there,
+	   irq_intx_must_work)
