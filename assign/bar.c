@@ -270,6 +270,12 @@ static void bar_unmap(struct bar *bar)
 		ports_hide(bar->dev, bar->index);
 }
 
+const char *bar_refusal(int r)
+{
+	return r == -EEXIST ? "RAM, another BAR or the platform is there"
+			    : strerror(-r);
+}
+
 /*
  * Out of slots is no error: the trap serves what is not mapped, slowly.
  */
@@ -362,7 +368,7 @@ void bars_map_wanted(struct moat_device *dev)
 				 "0x%llx to 0x%llx: %s",
 				 i, (unsigned long long)addr,
 				 (unsigned long long)(addr + bar->info.size - 1),
-				 strerror(-r));
+				 bar_refusal(r));
 		bar->refused = r < 0 ? addr : 0;
 	}
 }

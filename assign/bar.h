@@ -58,4 +58,7 @@ uint16_t bars_command_bits(const struct moat_device *dev);
 void bars_unmap_stale(struct moat_device *dev);
 void bars_map_wanted(struct moat_device *dev);
 
+/** bar_refusal() - why the VMM would not have a BAR where the guest put it */
+const char *bar_refusal(int r);
+
 #endif /* MOAT_ASSIGN_BAR_H */

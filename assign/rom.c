@@ -272,7 +272,7 @@ void rom_map_wanted(struct moat_device *dev)
 		dev_warn(dev,
 			 "its ROM stays unmapped: the guest put it at 0x%llx: "
 			 "%s",
-			 (unsigned long long)addr, strerror(-r));
+			 (unsigned long long)addr, bar_refusal(r));
 	rom->refused = r < 0 ? addr : 0;
 }
 

@@ -64,6 +64,23 @@ void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
 	*ret_last = (UINT64_C(1) << bits) - 1;
 }
 
+bool layout_is_platform(uint64_t first, uint64_t last)
+{
+	static const struct {
+		uint64_t first, last;
+	} taken[] = {
+		{ LAYOUT_ECAM, LAYOUT_ECAM_LAST },
+		{ LAYOUT_IOAPIC, LAYOUT_IOAPIC_LAST },
+		{ LAYOUT_LAPIC, LAYOUT_LAPIC_LAST },
+		{ LAYOUT_IDENTITY_MAP, LAYOUT_TSS_LAST },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		if (ranges_overlap(first, last, taken[i].first, taken[i].last))
+			return true;
+	return false;
+}
+
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 		unsigned int phys_bits, struct moat_err *err)
 {

@@ -17,6 +17,7 @@
 #ifndef MOAT_VMM_LAYOUT_H
 #define MOAT_VMM_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,9 @@
 #define LAYOUT_ECAM	    UINT64_C(0xe0000000)
 #define LAYOUT_ECAM_LAST    UINT64_C(0xe1ffffff)
 #define LAYOUT_IOAPIC	    UINT64_C(0xfec00000)
+#define LAYOUT_IOAPIC_LAST  UINT64_C(0xfec00fff)
 #define LAYOUT_LAPIC	    UINT64_C(0xfee00000)
+#define LAYOUT_LAPIC_LAST   UINT64_C(0xfeefffff)
 #define LAYOUT_IDENTITY_MAP UINT64_C(0xfeffc000) /* one page */
 #define LAYOUT_TSS	    UINT64_C(0xfeffd000) /* three pages */
 #define LAYOUT_TSS_LAST	    UINT64_C(0xfeffffff)
@@ -94,6 +97,14 @@ struct layout {
 /** layout_mmio64() - PCI's 64-bit window with so wide an address */
 void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
 		   uint64_t *ret_last);
+
+/**
+ * layout_is_platform() - do devices of the platform answer in a range?
+ *
+ * At addresses that stay as they are whatever the guest writes, some of them
+ * inside KVM: no place for a BAR.
+ */
+bool layout_is_platform(uint64_t first, uint64_t last);
 
 /**
  * layout_init() - place RAM and windows

@@ -110,13 +110,24 @@ static int decode_hour(const struct rtc *rtc, uint8_t v)
 	       (v & RTC_HOUR_PM ? 12 : 0);
 }
 
+/*
+ * A guest can set the clock back past year 0, where C's remainders are
+ * negative; the registers hold four digits.
+ */
+static int year_of(const struct tm *tm)
+{
+	int year = (tm->tm_year + 1900) % 10000;
+
+	return year < 0 ? year + 10000 : year;
+}
+
 static uint8_t read_time(struct rtc *rtc, uint8_t index)
 {
 	const struct tm *tm = &rtc->time;
 	int year;
 
 	latch_if_old(rtc);
-	year = tm->tm_year + 1900;
+	year = year_of(tm);
 	switch (index) {
 	case RTC_SECONDS:
 		return encode(rtc, tm->tm_sec % 60); /* no leap second */
@@ -133,7 +144,7 @@ static uint8_t read_time(struct rtc *rtc, uint8_t index)
 	case RTC_YEAR:
 		return encode(rtc, year % 100);
 	default:
-		return encode(rtc, year / 100 % 100);
+		return encode(rtc, year / 100);
 	}
 }
 
@@ -143,7 +154,7 @@ static void write_time(struct rtc *rtc, uint8_t index, uint8_t v)
 	int year;
 
 	latch_if_old(rtc);
-	year = tm->tm_year + 1900;
+	year = year_of(tm);
 	switch (index) {
 	case RTC_SECONDS:
 		tm->tm_sec = decode(rtc, v);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* struct moat_vmm_ops on KVM: each call goes to the VM or to a bus. */
+#include <errno.h>
+
+#include "vmm-glue/layout.h"
 #include "vmm-glue/vmm_ops.h"
 
 static int map_memory(void *vmm, uint64_t gpa, uint64_t len, void *host,
@@ -7,6 +10,10 @@ static int map_memory(void *vmm, uint64_t gpa, uint64_t len, void *host,
 {
 	struct vmm_place *place = vmm;
 
+	if (len == 0 || gpa + len - 1 < gpa)
+		return -EINVAL;
+	if (layout_is_platform(gpa, gpa + len - 1))
+		return -EEXIST;
 	return kvm_vm_map(place->vm, gpa, len, host, ret_handle);
 }
 
@@ -25,6 +32,10 @@ static struct iobus *bus_of(struct vmm_place *place,
 
 static int trap_range(void *vmm, const struct moat_trap *trap)
 {
+	/* The bus knows its own devices, but not those inside KVM. */
+	if (trap->space == MOAT_TRAP_MMIO &&
+	    layout_is_platform(trap->first, trap->last))
+		return -EEXIST;
 	return iobus_add(bus_of(vmm, trap), trap);
 }
 

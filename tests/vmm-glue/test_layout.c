@@ -157,5 +157,37 @@ START_TEST(boot_data_lies_apart)
 }
 END_TEST
 
+static const struct {
+	uint64_t first, last;
+	bool platform;
+} platform_cases[] = {
+	{ 0, 0xbfffffff, false },
+	{ LAYOUT_MMIO32, LAYOUT_MMIO32_LAST, false },
+	{ LAYOUT_MMIO32, LAYOUT_ECAM, true },
+	{ 0xe8000000, 0xe8000fff, true },
+	{ 0xf0000000, 0xfebfffff, false },
+	{ 0xfec00000, 0xfec00fff, true },
+	{ 0xfec01000, 0xfedfffff, false },
+	{ 0xfee00000, 0xfee00fff, true },
+	{ 0xfeeff000, 0xfeefffff, true }, /* where MSIs are written */
+	{ 0xfef00000, 0xfeffbfff, false },
+	{ 0xfeffc000, 0xfeffcfff, true },
+	{ 0xfefff000, 0xfeffffff, true },
+	{ 0xff000000, 0xffffffff, false },
+	{ 0x100000000, UINT64_MAX, false },
+	{ 0, UINT64_MAX, true },
+};
+
+START_TEST(platform_addresses)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(platform_cases); i++)
+		ck_assert_msg(layout_is_platform(platform_cases[i].first,
+						 platform_cases[i].last) ==
+				      platform_cases[i].platform,
+			      "case %zu", i);
+}
+END_TEST
+
 CHECK_MAIN("layout", ram_is_split_around_the_hole_and_stays_below_the_window,
-	   e820_is_sorted_and_tells_the_truth, boot_data_lies_apart)
+	   e820_is_sorted_and_tells_the_truth, boot_data_lies_apart,
+	   platform_addresses)

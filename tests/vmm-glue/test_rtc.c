@@ -193,6 +193,27 @@ START_TEST(any_byte_anywhere_is_survived)
 }
 END_TEST
 
+/* Month 0 is the December before: a year back each time. */
+START_TEST(years_before_0_have_digits_too)
+{
+	setup();
+	put(RTC_CENTURY, 0);
+	put(RTC_YEAR, 0);
+	for (unsigned int i = 0; i < 24; i++) {
+		put(RTC_MONTH, 0);
+		ck_assert_int_le(from_bcd(get(RTC_YEAR)), 99);
+		ck_assert_int_le(from_bcd(get(RTC_CENTURY)), 99);
+	}
+	/* Which wrap, as those of a clock do. */
+	ck_assert_int_eq(from_bcd(get(RTC_CENTURY)), 99);
+	put(RTC_CENTURY, 0x20);
+	put(RTC_YEAR, 0x26);
+	ck_assert_int_eq(from_bcd(get(RTC_CENTURY)), 20);
+	ck_assert_int_eq(from_bcd(get(RTC_YEAR)), 26);
+	teardown();
+}
+END_TEST
+
 CHECK_MAIN("rtc", clock_is_the_hosts, uip_is_off_but_for_an_instant,
 	   guest_sets_the_clock, twelve_hour_form, registers_hold,
-	   any_byte_anywhere_is_survived)
+	   years_before_0_have_digits_too, any_byte_anywhere_is_survived)

@@ -90,7 +90,8 @@ struct moat_vmm_ops {
 
 	/**
 	 * trap() - let accesses of a range come to @trap
-	 * Return: 0, -EEXIST when it overlaps another trap, -ENOMEM.
+	 * Return: 0, -EEXIST when it overlaps another trap or addresses of
+	 * the platform, -ENOMEM.
 	 */
 	int (*trap)(void *vmm, const struct moat_trap *trap);
 	void (*untrap)(void *vmm, const struct moat_trap *trap);
