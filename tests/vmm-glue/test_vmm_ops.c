@@ -85,7 +85,7 @@ static const struct {
 	{ MOAT_TRAP_MMIO, 0xfec00000, 0xfec0000f, -EEXIST },
 	{ MOAT_TRAP_MMIO, 0xfe000000, 0xfeffffff, -EEXIST },
 	{ MOAT_TRAP_MMIO, 0xfee00300, 0xfee0030f, -EEXIST },
-	{ MOAT_TRAP_MMIO, 0xe0000000, 0xefffffff, -EEXIST },
+	{ MOAT_TRAP_MMIO, LAYOUT_ECAM, LAYOUT_ECAM_LAST, -EEXIST },
 	/* The same numbers are nothing among ports. */
 	{ MOAT_TRAP_PIO, 0xfec0, 0xfecf, 0 },
 };
