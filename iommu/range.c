@@ -78,7 +78,7 @@ int range_set_add(struct range_set *set, struct moat_iova_range range)
 
 int range_set_remove(struct range_set *set, struct moat_iova_range range)
 {
-	struct moat_iova_range *r, rest[2];
+	struct moat_iova_range *r, rest[2] = { 0 };
 	size_t start = 0, end, n_rest = 0;
 
 	if (make_room(set) < 0)
