@@ -14,6 +14,7 @@
 
 #include "assign/bytes.h"
 #include "assign/device_internal.h"
+#include "assign/vmm_defaults.h"
 #include "common/util.h"
 
 static void warn_line(struct moat_device *dev, const char *name,
@@ -90,7 +91,8 @@ int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
 	r = config_build(dev, how, err);
 	if (r < 0)
 		goto unlock;
-	dev->vmm = ops;
+	vmm_ops_complete(ops, &dev->vmm_ops);
+	dev->vmm = &dev->vmm_ops;
 	dev->vmm_opaque = vmm;
 	r = ports_plug(dev, err);
 	if (r < 0)

@@ -48,7 +48,8 @@ struct moat_device {
 	pthread_mutex_t lock;
 	/* Gone from the guest: nothing of the host may be touched any more. */
 	bool withdrawn;
-	const struct moat_vmm_ops *vmm; /* NULL: not plugged */
+	const struct moat_vmm_ops *vmm; /* NULL: not plugged; else: */
+	struct moat_vmm_ops vmm_ops;	/* what was given, completed */
 	void *vmm_opaque;
 	bool armed;
 	/*

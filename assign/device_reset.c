@@ -64,7 +64,7 @@ static int device_settle(struct moat_device *dev, struct moat_err *err)
 		r = device_answers(dev);
 	if (r == 0)
 		return 0;
-	if (dev->vmm && dev->vmm->event)
+	if (dev->vmm)
 		dev->vmm->event(dev->vmm_opaque, MOAT_EVENT_DEVICE_LOST,
 				"it does not answer after a reset");
 	return moat_fail(err, r,

@@ -128,9 +128,8 @@ void moat_device_take_events(struct moat_device *dev)
 		if (dev->events.fd[i] < 0 ||
 		    read(dev->events.fd[i], &count, sizeof(count)) < 0)
 			continue;
-		if (dev->vmm->event)
-			dev->vmm->event(dev->vmm_opaque, event_desc[i].event,
-					event_desc[i].detail);
+		dev->vmm->event(dev->vmm_opaque, event_desc[i].event,
+				event_desc[i].detail);
 	}
 	pthread_mutex_unlock(&dev->lock);
 }

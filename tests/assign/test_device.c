@@ -73,6 +73,27 @@ START_TEST(plug_under_sweep)
 }
 END_TEST
 
+/* A VMM that offers nothing gets a device that does nothing, and no crash. */
+START_TEST(a_vmm_may_leave_all_out)
+{
+	static const struct moat_vmm_ops nothing;
+
+	fixture_init(&fx);
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_int_eq(moat_device_plug(fx.dev, &nothing, NULL,
+					  MOAT_PLUG_PCIE, &fx.err),
+			 0);
+	moat_device_arm(fx.dev);
+	/* Every register that a byte can be written to, twice. */
+	for (unsigned int value = 0xff; value; value = value == 0xff ? 7 : 0)
+		for (uint16_t at = 0; at < 0x1000; at++)
+			moat_device_config_write(fx.dev, at, 1, value);
+	moat_device_take_events(fx.dev);
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
 /* Mapping, moving and enabling with failures: never more than one BAR off. */
 START_TEST(use_under_sweep)
 {
@@ -420,11 +441,11 @@ START_TEST(many_vectors)
 }
 END_TEST
 
-CHECK_MAIN("device", open_under_sweep, plug_under_sweep, use_under_sweep,
-	   refusal_changes_nothing, dma_none_is_not_there_yet,
-	   only_what_was_taken_is_given_back, waits_for_the_group,
-	   group_that_stays_refused, name_defaults_to_address,
-	   reset_is_power_on, reset_that_is_not_there,
+CHECK_MAIN("device", open_under_sweep, plug_under_sweep,
+	   a_vmm_may_leave_all_out, use_under_sweep, refusal_changes_nothing,
+	   dma_none_is_not_there_yet, only_what_was_taken_is_given_back,
+	   waits_for_the_group, group_that_stays_refused,
+	   name_defaults_to_address, reset_is_power_on, reset_that_is_not_there,
 	   reset_turns_mastering_off, reset_that_has_to_wait,
 	   reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,

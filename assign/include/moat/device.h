@@ -90,7 +90,7 @@ enum {
 
 /**
  * moat_device_plug() - connect the device to a VMM
- * @ops:   stays valid until moat_device_close()
+ * @ops:   copied; what may be NULL is said in <moat/vmm.h>
  * @vmm:   handed to each of @ops
  * @how:   MOAT_PLUG_...
  *

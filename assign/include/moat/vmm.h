@@ -73,6 +73,11 @@ enum moat_event {
 	MOAT_EVENT_DEVICE_LOST,	   /* it does not answer any more */
 };
 
+/*
+ * A function may be NULL: without map_memory() a BAR is only trapped, without
+ * trap() it is not seen, without intx_connect() or msi_connect() the device
+ * has no such interrupts, and what the others would tell is not told.
+ */
 struct moat_vmm_ops {
 	/**
 	 * map_memory() - host memory (a BAR) appears at a guest address
@@ -130,7 +135,7 @@ struct moat_vmm_ops {
 	 * enter the guest again: a vCPU that is in the guest has to leave
 	 * it. Waits for none of them, since one may be waiting for the lock
 	 * that the caller holds.
-	 * All three may be NULL; then pio=direct is refused.
+	 * All three or none; without them pio=direct is refused.
 	 * Return: 0, -ENOSPC, -ENOMEM.
 	 */
 	int (*vcpu_work_add)(void *vmm, const struct moat_vcpu_work *work);
