@@ -127,20 +127,25 @@ static void set_command(const char *bdf, bool master)
 
 /*
  * A locked page at @min or above, so that a test can choose the memory that
- * is far up. What lies below is kept, or it would be handed out again.
+ * is far up. What lies below is kept, or it would be handed out again; in
+ * pieces of some pages, since a process may have only so many mappings.
  */
 static uint8_t *page_above(uint64_t min)
 {
-	for (uint64_t n = 0; n < UINT64_C(1) << 22; n++) {
-		uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-				     -1, 0);
+	const size_t len = 128 * 4096;
 
-		if (page == MAP_FAILED || mlock(page, 4096) < 0)
-			die("no memory for a page: %s", strerror(errno));
-		page[0] = 1; /* a page of its own, not the zero page */
-		if (physical(page) >= min)
-			return page;
+	for (uint64_t n = 0; n < UINT64_C(1) << 15; n++) {
+		uint8_t *pages =
+			mmap(NULL, len, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		if (pages == MAP_FAILED || mlock(pages, len) < 0)
+			die("no memory for pages: %s", strerror(errno));
+		for (size_t at = 0; at < len; at += 4096) {
+			pages[at] = 1; /* of its own, not the zero page */
+			if (physical(pages + at) >= min)
+				return pages + at;
+		}
 	}
 	die("no page at %#" PRIx64 " or above", min);
 	return NULL;
