@@ -80,12 +80,17 @@ static void memory_report(struct machine_memory *memory, int r,
 	(void)pthread_mutex_unlock(&memory->lock);
 }
 
-static void memory_await_plugging(struct machine_memory *memory)
+/* Return: are all devices there, to be armed? */
+static bool memory_await_plugging(struct machine_memory *memory)
 {
+	bool plugged;
+
 	(void)pthread_mutex_lock(&memory->lock);
-	while (!memory->plugged)
+	while (memory->plugging == PLUGGING)
 		(void)pthread_cond_wait(&memory->changed, &memory->lock);
+	plugged = memory->plugging == PLUGGED;
 	(void)pthread_mutex_unlock(&memory->lock);
+	return plugged;
 }
 
 static void *memory_main(void *opaque)
@@ -103,7 +108,8 @@ static void *memory_main(void *opaque)
 		r = map_all_for_devices(machine, &err);
 		memory_report(memory, r, &err);
 	}
-	memory_await_plugging(memory);
+	if (!memory_await_plugging(memory))
+		return NULL;
 	if (r == 0) {
 		/* Else the first device's attaching mapped it. */
 		if (machine->ioas && timeline_ns(TIMELINE_MAPPED) == 0)
@@ -155,13 +161,15 @@ static int memory_await_population(struct machine *machine,
 	return machine_memory_error(machine, err);
 }
 
-/* The devices are plugged, or the machine is on its way down. */
-static void memory_plugged(struct machine *machine)
+/* The first word on it counts. */
+static void memory_plugging_ended(struct machine *machine,
+				  enum machine_plugging how)
 {
 	struct machine_memory *memory = &machine->memory;
 
 	(void)pthread_mutex_lock(&memory->lock);
-	memory->plugged = true;
+	if (memory->plugging == PLUGGING)
+		memory->plugging = how;
 	(void)pthread_cond_broadcast(&memory->changed);
 	(void)pthread_mutex_unlock(&memory->lock);
 }
@@ -173,7 +181,7 @@ static void memory_join(struct machine *machine)
 
 	if (!memory->has_thread)
 		return;
-	memory_plugged(machine);
+	memory_plugging_ended(machine, NOT_PLUGGED);
 	(void)pthread_join(memory->thread, NULL);
 	memory->has_thread = false;
 }
@@ -419,7 +427,7 @@ static int plug(struct machine *machine, struct moat_err *err)
 	r = pci_host_assign(machine->pci, err);
 	if (r < 0)
 		return r;
-	memory_plugged(machine);
+	memory_plugging_ended(machine, PLUGGED);
 	return 0;
 }
 

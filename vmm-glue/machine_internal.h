@@ -34,6 +34,9 @@ enum machine_request_bit {
 	REQUEST_MEMORY_FAILED = 1u << 7,
 };
 
+/* Have the devices been plugged? No: some may not even be open. */
+enum machine_plugging { PLUGGING, PLUGGED, NOT_PLUGGED };
+
 /*
  * Populates guest RAM and maps it for the devices, beside all else: the guest
  * boots meanwhile, and only its turning on of a device's bus mastering waits.
@@ -44,8 +47,8 @@ struct machine_memory {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	bool populated; /* or failed to be */
-	bool plugged;	/* the devices are; or nothing will come of them */
-	int error;	/* 0: none so far */
+	enum machine_plugging plugging;
+	int error; /* 0: none so far */
 	struct moat_err err;
 };
 
