@@ -4,7 +4,7 @@
  *
  * Only what a PCI bus does not tell of itself: processors, I/O APIC, ECAM,
  * power management registers; dsdt.asl has the few devices. The SSDT exists
- * for two numbers of the DSDT that are known at run time.
+ * for the numbers of the DSDT that are known at run time.
  *
  * Vocabulary: the area is the guest RAM given to tables; @next is where the
  * next one goes, and both host and guest addresses follow from it.
@@ -230,14 +230,14 @@ static uint64_t add_madt(struct area *area, unsigned int n_vcpus)
 	return gpa;
 }
 
-static uint64_t add_mcfg(struct area *area)
+static uint64_t add_mcfg(struct area *area, const struct layout *layout)
 {
 	uint64_t gpa = 0;
 	struct acpi_mcfg *mcfg = area_take(area, sizeof(*mcfg), 16, &gpa);
 
 	if (!mcfg)
 		return 0;
-	mcfg->base = LAYOUT_ECAM;
+	mcfg->base = layout->ecam;
 	mcfg->last_bus = LAYOUT_BUSES - 1;
 	finish(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
 	return gpa;
@@ -257,17 +257,22 @@ static struct acpi_aml_name aml_name(const char *name, uint64_t value)
 
 static uint64_t add_ssdt(struct area *area, const struct layout *layout)
 {
+	const size_t scope_len = sizeof(struct acpi_ssdt) -
+				 offsetof(struct acpi_ssdt, pkg_length);
 	uint64_t gpa = 0;
 	struct acpi_ssdt *ssdt = area_take(area, sizeof(*ssdt), 16, &gpa);
 
 	if (!ssdt)
 		return 0;
 	ssdt->scope_op = AML_SCOPE_OP;
-	ssdt->pkg_length = sizeof(*ssdt) -
-			   offsetof(struct acpi_ssdt, pkg_length);
+	ssdt->pkg_length[0] = AML_PKG_LEN2_LOW(scope_len);
+	ssdt->pkg_length[1] = AML_PKG_LEN2_HIGH(scope_len);
 	memcpy(ssdt->scope, "\\_SB_", 5);
-	ssdt->first = aml_name("M64F", layout->mmio64);
-	ssdt->last = aml_name("M64L", layout->mmio64_last);
+	ssdt->window32[0] = aml_name("M32F", layout->mmio32);
+	ssdt->window32[1] = aml_name("M32L", layout->mmio32_last);
+	ssdt->window64[0] = aml_name("M64F", layout->mmio64);
+	ssdt->window64[1] = aml_name("M64L", layout->mmio64_last);
+	ssdt->ecam = aml_name("ECAF", layout->ecam);
 	finish(&ssdt->header, "SSDT", 2, sizeof(*ssdt));
 	return gpa;
 }
@@ -316,7 +321,7 @@ int acpi_build(const struct layout *layout, unsigned int n_vcpus, uint8_t *ram,
 	facs = add_facs(&area);
 	tables[n++] = add_fadt(&area, dsdt, facs);
 	tables[n++] = add_madt(&area, n_vcpus);
-	tables[n++] = add_mcfg(&area);
+	tables[n++] = add_mcfg(&area, layout);
 	tables[n++] = add_ssdt(&area, layout);
 	xsdt = add_xsdt(&area, tables, n);
 	if (!rsdp || area.full)

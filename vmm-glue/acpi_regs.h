@@ -180,7 +180,7 @@ struct acpi_mcfg {
 } ACPI_PACKED;
 static_assert(sizeof(struct acpi_mcfg) == 60, "MCFG");
 
-/* AML of "Scope (\_SB) { Name (M64F, ...) Name (M64L, ...) }"; 20.2. */
+/* AML of "Scope (\_SB) { Name (M32F, ...) Name (M32L, ...) ... }"; 20.2. */
 struct acpi_aml_name {
 	uint8_t name_op;
 	char name[4];
@@ -191,14 +191,19 @@ struct acpi_aml_name {
 struct acpi_ssdt {
 	struct acpi_header header;
 	uint8_t scope_op;
-	uint8_t pkg_length; /* of itself and what follows, below 64 */
+	uint8_t pkg_length[2]; /* of itself and what follows, below 4 KiB */
 	char scope[5];
-	struct acpi_aml_name first, last;
+	struct acpi_aml_name window32[2], window64[2]; /* first, last */
+	struct acpi_aml_name ecam;
 } ACPI_PACKED;
-static_assert(sizeof(struct acpi_ssdt) == 36 + 7 + 28, "SSDT");
+static_assert(sizeof(struct acpi_ssdt) == 36 + 8 + 5 * 14, "SSDT");
 
-#define AML_NAME_OP	 0x08
-#define AML_QWORD_PREFIX 0x0e
-#define AML_SCOPE_OP	 0x10
+/* PkgLength of two bytes: bits 3 to 0, then bits 11 to 4; 20.2.4. */
+#define AML_PKG_LEN2_LOW(len)  (uint8_t)(0x40 | ((len)&0xf))
+#define AML_PKG_LEN2_HIGH(len) (uint8_t)((len) >> 4)
+
+#define AML_NAME_OP	       0x08
+#define AML_QWORD_PREFIX       0x0e
+#define AML_SCOPE_OP	       0x10
 
 #endif /* MOAT_VMM_ACPI_REGS_H */

@@ -4,13 +4,17 @@
  * those of layout.h and pm_regs.h; tests/vmm-glue/test_acpi.c runs this
  * table in ACPICA's interpreter and compares.
  *
- * The 64-bit PCI window is known at run time only: acpi.c writes an SSDT
- * that has its ends as \_SB.M64F and \_SB.M64L.
+ * PCI's memory windows and where ECAM begins are known at run time only:
+ * acpi.c writes an SSDT that has the windows' ends as \_SB.M32F and M32L, M64F
+ * and M64L, and ECAM's start as ECAF.
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 {
+	External (\_SB.M32F, IntObj)
+	External (\_SB.M32L, IntObj)
 	External (\_SB.M64F, IntObj)
 	External (\_SB.M64L, IntObj)
+	External (\_SB.ECAF, IntObj)
 
 	/* Power-off; the only sleeping state. */
 	Name (\_S5, Package () { 5, 5, 0, 0 })
@@ -36,8 +40,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 					0, 0x1000, 0xFFFF, 0, 0xF000)
 				DWordMemory (ResourceProducer, PosDecode,
 					MinFixed, MaxFixed, NonCacheable,
-					ReadWrite, 0, 0xC0000000, 0xDFFFFFFF,
-					0, 0x20000000)
+					ReadWrite, 0, 0, 0, 0, 0,,, W32)
 				QWordMemory (ResourceProducer, PosDecode,
 					MinFixed, MaxFixed, NonCacheable,
 					ReadWrite, 0, 0, 0, 0, 0,,, W64)
@@ -45,10 +48,16 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 
 			Method (_CRS, 0, Serialized)
 			{
+				CreateDWordField (CRS0, ^W32._MIN, W32F)
+				CreateDWordField (CRS0, ^W32._MAX, W32L)
+				CreateDWordField (CRS0, ^W32._LEN, W32N)
 				CreateQWordField (CRS0, ^W64._MIN, W64F)
 				CreateQWordField (CRS0, ^W64._MAX, W64L)
 				CreateQWordField (CRS0, ^W64._LEN, W64N)
 
+				W32F = \_SB.M32F
+				W32L = \_SB.M32L
+				W32N = W32L - W32F + 1
 				W64F = \_SB.M64F
 				W64L = \_SB.M64L
 				W64N = W64L - W64F + 1
@@ -112,14 +121,22 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "MOAT", "MOATDSDT", 1)
 		{
 			Name (_HID, EisaId ("PNP0C02"))
 			Name (_UID, Zero)
-			Name (_CRS, ResourceTemplate ()
+			Name (CRS0, ResourceTemplate ()
 			{
 				/* ECAM, as MCFG says */
-				Memory32Fixed (ReadWrite, 0xE0000000,
-					0x02000000)
+				Memory32Fixed (ReadWrite, 0,
+					0x02000000, ECAM)
 				/* ACPI's PM registers */
 				IO (Decode16, 0x0600, 0x0600, 1, 0x10)
 			})
+
+			Method (_CRS, 0, Serialized)
+			{
+				CreateDWordField (CRS0, ^ECAM._BAS, ECAB)
+
+				ECAB = \_SB.ECAF
+				Return (CRS0)
+			}
 		}
 
 		Device (COM1)

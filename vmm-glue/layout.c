@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "vmm-glue/layout.h"
+#include "vmm-glue/layout_internal.h"
 
 /* The smallest guest: a kernel and its initrd need something to stand in. */
 #define RAM_MIN	    (32 * MiB)
@@ -29,7 +29,7 @@ static unsigned int used_bits(unsigned int phys_bits)
 	return phys_bits > PHYS_BITS_USED ? PHYS_BITS_USED : phys_bits;
 }
 
-static void add_e820(struct layout *layout, uint64_t start, uint64_t end,
+void layout_add_e820(struct layout *layout, uint64_t start, uint64_t end,
 		     enum layout_e820 type)
 {
 	struct layout_e820_entry *entry = &layout->e820[layout->n_e820++];
@@ -43,16 +43,17 @@ static void add_e820(struct layout *layout, uint64_t start, uint64_t end,
 static void fill_e820(struct layout *layout)
 {
 	layout->n_e820 = 0;
-	add_e820(layout, 0, LAYOUT_EBDA, E820_RAM);
-	add_e820(layout, LAYOUT_EBDA, LAYOUT_ACPI_END, E820_RESERVED);
-	add_e820(layout, LAYOUT_KERNEL_MIN, layout->ram.low, E820_RAM);
+	layout_add_e820(layout, 0, LAYOUT_EBDA, E820_RAM);
+	layout_add_e820(layout, LAYOUT_EBDA, LAYOUT_ACPI_END, E820_RESERVED);
+	layout_add_e820(layout, LAYOUT_KERNEL_MIN, layout->ram.low, E820_RAM);
 	/* Linux uses ECAM only where firmware calls it reserved. */
-	add_e820(layout, LAYOUT_ECAM, LAYOUT_ECAM_LAST + 1, E820_RESERVED);
-	add_e820(layout, LAYOUT_IDENTITY_MAP, LAYOUT_TSS_LAST + 1,
-		 E820_RESERVED);
+	layout_add_e820(layout, LAYOUT_ECAM, LAYOUT_ECAM_LAST + 1,
+			E820_RESERVED);
+	layout_add_e820(layout, LAYOUT_IDENTITY_MAP, LAYOUT_TSS_LAST + 1,
+			E820_RESERVED);
 	if (layout->ram.high)
-		add_e820(layout, LAYOUT_RAM_HIGH,
-			 LAYOUT_RAM_HIGH + layout->ram.high, E820_RAM);
+		layout_add_e820(layout, LAYOUT_RAM_HIGH,
+				LAYOUT_RAM_HIGH + layout->ram.high, E820_RAM);
 }
 
 void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
@@ -64,12 +65,11 @@ void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
 	*ret_last = (UINT64_C(1) << bits) - 1;
 }
 
-bool layout_is_platform(uint64_t first, uint64_t last)
+bool layout_is_platform(const struct layout *layout, uint64_t first,
+			uint64_t last)
 {
-	static const struct {
-		uint64_t first, last;
-	} taken[] = {
-		{ LAYOUT_ECAM, LAYOUT_ECAM_LAST },
+	const struct layout_range taken[] = {
+		{ layout->ecam, layout_ecam_last(layout) },
 		{ LAYOUT_IOAPIC, LAYOUT_IOAPIC_LAST },
 		{ LAYOUT_LAPIC, LAYOUT_LAPIC_LAST },
 		{ LAYOUT_IDENTITY_MAP, LAYOUT_TSS_LAST },
@@ -81,18 +81,32 @@ bool layout_is_platform(uint64_t first, uint64_t last)
 	return false;
 }
 
+int layout_check_width(unsigned int phys_bits, struct moat_err *err)
+{
+	if (phys_bits >= PHYS_BITS_MIN && phys_bits <= 52)
+		return 0;
+	return moat_fail(err, -EINVAL,
+			 "the host's KVM says that guests have %u bits "
+			 "of physical address; 36 to 52 would make sense",
+			 phys_bits);
+}
+
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 		unsigned int phys_bits, struct moat_err *err)
 {
-	struct layout layout = { 0 };
+	struct layout layout = {
+		.mmio32 = LAYOUT_MMIO32,
+		.mmio32_last = LAYOUT_MMIO32_LAST,
+		.ecam = LAYOUT_ECAM,
+		.uncached = { { LAYOUT_RAM_LOW_MAX, LAYOUT_RAM_HIGH - 1 } },
+		.n_uncached = 2,
+	};
 	uint64_t ram_end;
+	int r;
 
-	if (phys_bits < PHYS_BITS_MIN || phys_bits > 52)
-		return moat_fail(
-			err, -EINVAL,
-			"the host's KVM says that guests have %u bits "
-			"of physical address; 36 to 52 would make sense",
-			phys_bits);
+	r = layout_check_width(phys_bits, err);
+	if (r < 0)
+		return r;
 	if (ram_bytes < RAM_MIN)
 		return moat_fail(err, -EINVAL,
 				 "guest RAM of %llu bytes is too little: the "
@@ -106,6 +120,8 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 				 (unsigned long long)ram_bytes);
 
 	layout_mmio64(phys_bits, &layout.mmio64, &layout.mmio64_last);
+	layout.uncached[1].first = layout.mmio64;
+	layout.uncached[1].last = layout.mmio64_last;
 	layout.ram.low = min_u64(ram_bytes, LAYOUT_RAM_LOW_MAX);
 	layout.ram.high = ram_bytes - layout.ram.low;
 	/* Compared so that it cannot wrap. */

@@ -13,6 +13,10 @@
  *	100000000	RAM above 4 GiB, when there is more than 3 GiB
  *	mmio64		64-bit MMIO window: the upper half of the guest's
  *			physical address space, of which at most 46 bits are used
+ *
+ * With identity-placed RAM (dma=none, layout_identity.c) RAM above 1 MiB is
+ * where the host has it, in runs, and the windows are around that; what the
+ * platform has from fec00000 on stays.
  */
 #ifndef MOAT_VMM_LAYOUT_H
 #define MOAT_VMM_LAYOUT_H
@@ -34,6 +38,8 @@
 #define LAYOUT_PAGE_TABLES  UINT64_C(0x9000) /* up to 0x1ffff */
 #define LAYOUT_CMDLINE	    UINT64_C(0x20000)
 #define LAYOUT_CMDLINE_MAX  UINT64_C(0x10000)
+#define LAYOUT_TRAMPOLINE   UINT64_C(0x80000) /* of identity-placed RAM */
+#define LAYOUT_TRAMP_END    UINT64_C(0x98000)
 #define LAYOUT_EBDA	    UINT64_C(0x9fc00)
 #define LAYOUT_ACPI	    UINT64_C(0xe0000) /* RSDP first: the BIOS area */
 #define LAYOUT_ACPI_END	    UINT64_C(0x100000)
@@ -77,6 +83,21 @@ struct layout_ram {
 	uint64_t high; /* bytes from 4 GiB */
 };
 
+/* A piece of RAM. */
+struct layout_run {
+	uint64_t gpa, len;
+};
+
+struct layout_range {
+	uint64_t first, last;
+};
+
+/*
+ * Runs of identity-placed RAM. From a few hundred e820 entries on Linux puts
+ * tables of its own into the first MiB, and later gives their pages to all.
+ */
+#define LAYOUT_RUNS_MAX 96
+
 enum layout_e820 { E820_RAM = 1, E820_RESERVED = 2 };
 
 struct layout_e820_entry {
@@ -84,19 +105,33 @@ struct layout_e820_entry {
 	enum layout_e820 type;
 };
 
-#define LAYOUT_E820_MAX 16
+/* All that the zero page has room for. */
+#define LAYOUT_E820_MAX 128
+
+/* Ranges of a size that one MTRR can say. */
+#define LAYOUT_UNCACHED_MAX 6
 
 /* The whole map for one machine. */
 struct layout {
-	struct layout_ram ram;
+	bool identity;		      /* RAM is in @run, not in @ram */
+	struct layout_ram ram;	      /* zero with identity-placed RAM */
+	uint64_t mmio32, mmio32_last; /* the 32-bit window */
 	uint64_t mmio64, mmio64_last; /* the 64-bit window */
+	uint64_t ecam;		      /* 1 MiB a bus */
 	struct layout_e820_entry e820[LAYOUT_E820_MAX];
 	size_t n_e820;
+	/* Not RAM: each a power of two long, and a multiple of it. */
+	struct layout_range uncached[LAYOUT_UNCACHED_MAX];
+	size_t n_uncached;
+	/* Identity-placed RAM, sorted; the first MiB is not among it. */
+	struct layout_run run[LAYOUT_RUNS_MAX];
+	size_t n_runs;
 };
 
-/** layout_mmio64() - PCI's 64-bit window with so wide an address */
-void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
-		   uint64_t *ret_last);
+static inline uint64_t layout_ecam_last(const struct layout *layout)
+{
+	return layout->ecam + LAYOUT_BUSES * MiB - 1;
+}
 
 /**
  * layout_is_platform() - do devices of the platform answer in a range?
@@ -104,7 +139,8 @@ void layout_mmio64(unsigned int phys_bits, uint64_t *ret_first,
  * At addresses that stay as they are whatever the guest writes, some of them
  * inside KVM: no place for a BAR.
  */
-bool layout_is_platform(uint64_t first, uint64_t last);
+bool layout_is_platform(const struct layout *layout, uint64_t first,
+			uint64_t last);
 
 /**
  * layout_init() - place RAM and windows
@@ -115,5 +151,35 @@ bool layout_is_platform(uint64_t first, uint64_t last);
  */
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 		unsigned int phys_bits, struct moat_err *err);
+
+struct host_iomem;
+
+/**
+ * layout_init_identity() - lay windows out around RAM that has its place
+ * @runs:  the host's addresses of guest RAM; sorted and disjoint
+ * @iomem: what the host has where: PCI's 32-bit window is in a PCI hole of
+ *	   the host, where no RAM of anybody can be
+ *
+ * Return: 0; -E2BIG (more than LAYOUT_RUNS_MAX runs), -ENOSPC (no hole for
+ * the windows), -EINVAL (RAM where it cannot be); with a sentence.
+ */
+int layout_init_identity(struct layout *ret_layout,
+			 const struct layout_run *runs, size_t n_runs,
+			 const struct host_iomem *iomem, unsigned int phys_bits,
+			 struct moat_err *err);
+
+/**
+ * layout_choose_pages() - which of the pages that can be had make the RAM?
+ * @pages: addresses, sorted, different
+ * @want:  pages, at most @n
+ *
+ * Pages of the longest runs are taken first, so that the runs are few.
+ * @ret_runs: room for LAYOUT_RUNS_MAX; sorted
+ * Return: 0, or -E2BIG when it would take more runs than that: how many,
+ * *@ret_n says then.
+ */
+int layout_choose_pages(const uint64_t *pages, size_t n, uint64_t page_size,
+			size_t want, struct layout_run *ret_runs,
+			size_t *ret_n);
 
 #endif /* MOAT_VMM_LAYOUT_H */

@@ -266,6 +266,7 @@ static int create_vcpus(struct machine *machine, struct moat_err *err)
 {
 	const struct vcpus_config config = {
 		.vm = machine->vm,
+		.layout = &machine->layout,
 		.mmio = &machine->mmio,
 		.pio = &machine->pio,
 		.work = &machine->work,

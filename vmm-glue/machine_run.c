@@ -116,6 +116,7 @@ struct vmm_place machine_place(struct machine *machine)
 {
 	return (struct vmm_place) {
 		.vm = machine->vm,
+		.layout = &machine->layout,
 		.mmio = &machine->mmio,
 		.pio = &machine->pio,
 		.work = &machine->work,

@@ -528,8 +528,8 @@ static void init_windows(struct plan *plan)
 
 	window[SPACE_IO].first = LAYOUT_PIO;
 	window[SPACE_IO].last = LAYOUT_PIO_LAST;
-	window[SPACE_MEM32].first = LAYOUT_MMIO32;
-	window[SPACE_MEM32].last = LAYOUT_MMIO32_LAST;
+	window[SPACE_MEM32].first = plan->host->mmio32;
+	window[SPACE_MEM32].last = plan->host->mmio32_last;
 	window[SPACE_MEM64].first = plan->host->mmio64;
 	window[SPACE_MEM64].last = plan->host->mmio64_last;
 }

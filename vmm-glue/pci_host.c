@@ -265,12 +265,12 @@ static void reset_own(struct pci_host *host)
 	}
 }
 
-static void fill_traps(struct pci_host *host)
+static void fill_traps(struct pci_host *host, const struct layout *layout)
 {
 	host->ecam = (struct moat_trap) {
 		.space = MOAT_TRAP_MMIO,
-		.first = LAYOUT_ECAM,
-		.last = LAYOUT_ECAM_LAST,
+		.first = layout->ecam,
+		.last = layout_ecam_last(layout),
 		.read = ecam_read,
 		.write = ecam_write,
 		.opaque = host,
@@ -300,12 +300,14 @@ int pci_host_create(const struct layout *layout, struct iobus *mmio,
 		free(host);
 		return moat_fail(err, r, "PCI host bridge: %s", strerror(-r));
 	}
+	host->mmio32 = layout->mmio32;
+	host->mmio32_last = layout->mmio32_last;
 	host->mmio64 = layout->mmio64;
 	host->mmio64_last = layout->mmio64_last;
 	host->mmio = mmio;
 	host->pio = pio;
 	reset_own(host);
-	fill_traps(host);
+	fill_traps(host, layout);
 	r = iobus_add(mmio, &host->ecam);
 	if (r < 0)
 		goto free_host;

@@ -47,6 +47,7 @@ struct pci_place {
 };
 
 struct pci_host {
+	uint64_t mmio32, mmio32_last; /* the 32-bit window */
 	uint64_t mmio64, mmio64_last; /* the 64-bit window */
 	struct iobus *mmio, *pio;
 	struct moat_trap ecam, ports;

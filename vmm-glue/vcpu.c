@@ -422,7 +422,8 @@ static int create_vcpu(struct vcpus *vcpus, unsigned int id,
 		goto close_fd;
 	}
 	vcpu->run = run;
-	r = vcpu_state_init(vm, vcpu->fd, id, vcpus->config.n, err);
+	r = vcpu_state_init(vm, vcpu->fd, id, vcpus->config.n,
+			    vcpus->config.layout, err);
 	if (r < 0)
 		goto unmap;
 	if (vcpus->config.resettable) {

@@ -25,6 +25,7 @@ struct vcpus;
 
 struct vcpus_config {
 	struct kvm_vm *vm;
+	const struct layout *layout; /* read while they are made */
 	struct iobus *mmio, *pio;
 	struct vcpu_work *work; /* what each thread does before it runs */
 	unsigned int n;		/* their APIC ids are 0 to n - 1 */

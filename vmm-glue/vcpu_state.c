@@ -208,20 +208,17 @@ static int set_uncached(struct kvm_vm *vm, int fd, unsigned int i,
  * on each register by itself, and warns of a range whose mask is not set yet.
  */
 static int set_memory_types(struct kvm_vm *vm, int fd, unsigned int apic_id,
-			    struct moat_err *err)
+			    const struct layout *layout, struct moat_err *err)
 {
-	uint64_t first, last;
+	const struct layout_range *range = layout->uncached;
 	bool taken;
 	int r;
 
-	r = set_uncached(vm, fd, 0, LAYOUT_RAM_LOW_MAX, LAYOUT_RAM_HIGH - 1,
-			 err);
-	if (r < 0)
-		return r;
-	layout_mmio64(kvm_vm_phys_bits(vm), &first, &last);
-	r = set_uncached(vm, fd, 1, first, last, err);
-	if (r < 0)
-		return r;
+	for (unsigned int i = 0; i < layout->n_uncached; i++) {
+		r = set_uncached(vm, fd, i, range[i].first, range[i].last, err);
+		if (r < 0)
+			return r;
+	}
 	r = set_msr(vm, fd, MSR_MTRR_DEF_TYPE, MTRR_DEF_TYPE_ENABLE | MTRR_WB,
 		    &taken, err);
 	if (r < 0)
@@ -235,7 +232,8 @@ static int set_memory_types(struct kvm_vm *vm, int fd, unsigned int apic_id,
 }
 
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
-		    unsigned int n, struct moat_err *err)
+		    unsigned int n, const struct layout *layout,
+		    struct moat_err *err)
 {
 	bool tsc_deadline = kvm_vm_check(vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	const struct kvm_sys *sys = kvm_vm_sys(vm);
@@ -253,7 +251,7 @@ int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
 	r = set_fast_string(sys, fd, err);
 	if (r < 0)
 		return r;
-	return set_memory_types(vm, fd, apic_id, err);
+	return set_memory_types(vm, fd, apic_id, layout, err);
 }
 
 /* All that KVM lists; ret_list is the caller's to free. */

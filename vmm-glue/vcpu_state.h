@@ -31,7 +31,8 @@ int vcpu_cpuid_build(const struct kvm_cpuid2 *supported, unsigned int apic_id,
 
 /** vcpu_state_init() - CPUID and MSRs as firmware would leave them */
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
-		    unsigned int n, struct moat_err *err);
+		    unsigned int n, const struct layout *layout,
+		    struct moat_err *err);
 
 /** vcpu_state_save() - read all that a guest can change */
 int vcpu_state_save(struct kvm_vm *vm, int fd, struct vcpu_state **ret_state,

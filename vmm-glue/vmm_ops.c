@@ -12,7 +12,7 @@ static int map_memory(void *vmm, uint64_t gpa, uint64_t len, void *host,
 
 	if (len == 0 || gpa + len - 1 < gpa)
 		return -EINVAL;
-	if (layout_is_platform(gpa, gpa + len - 1))
+	if (layout_is_platform(place->layout, gpa, gpa + len - 1))
 		return -EEXIST;
 	return kvm_vm_map(place->vm, gpa, len, host, ret_handle);
 }
@@ -32,11 +32,13 @@ static struct iobus *bus_of(struct vmm_place *place,
 
 static int trap_range(void *vmm, const struct moat_trap *trap)
 {
+	struct vmm_place *place = vmm;
+
 	/* The bus knows its own devices, but not those inside KVM. */
 	if (trap->space == MOAT_TRAP_MMIO &&
-	    layout_is_platform(trap->first, trap->last))
+	    layout_is_platform(place->layout, trap->first, trap->last))
 		return -EEXIST;
-	return iobus_add(bus_of(vmm, trap), trap);
+	return iobus_add(bus_of(place, trap), trap);
 }
 
 static void untrap_range(void *vmm, const struct moat_trap *trap)

@@ -7,6 +7,7 @@
 
 #include "vmm-glue/iobus.h"
 #include "vmm-glue/kvm_vm.h"
+#include "vmm-glue/layout.h"
 #include "vmm-glue/pci_host.h"
 #include "vmm-glue/vcpu_work.h"
 
@@ -16,6 +17,7 @@
  */
 struct vmm_place {
 	struct kvm_vm *vm;
+	const struct layout *layout;
 	struct iobus *mmio, *pio;
 	struct vcpu_work *work;
 	struct pci_slot slot; /* known once it is plugged into the PCI host */

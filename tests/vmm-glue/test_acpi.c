@@ -19,13 +19,20 @@
 static uint8_t ram[LAYOUT_ACPI_END];
 static struct layout layout;
 
+static void build_tables(unsigned int n_vcpus)
+{
+	struct moat_err err;
+
+	memset(ram, 0xa5, sizeof(ram)); /* the tables clear what they use */
+	ck_assert_int_eq(acpi_build(&layout, n_vcpus, ram, &err), 0);
+}
+
 static void build(unsigned int n_vcpus)
 {
 	struct moat_err err;
 
 	ck_assert_int_eq(layout_init(&layout, 256 * MiB, 40, &err), 0);
-	memset(ram, 0xa5, sizeof(ram)); /* the tables clear what they use */
-	ck_assert_int_eq(acpi_build(&layout, n_vcpus, ram, &err), 0);
+	build_tables(n_vcpus);
 }
 
 static unsigned int sum(const void *data, size_t len)
@@ -291,11 +298,10 @@ static void has_line(const char *text, const char *label, int digits,
 	ck_assert_msg(strstr(text, line), "no '%s'", line);
 }
 
-START_TEST(dsdt_agrees_with_the_machine)
+static void check_dsdt(void)
 {
 	char *text;
 
-	build(1);
 	save_tables();
 	text = transcript();
 	check_prt(&text);
@@ -304,19 +310,43 @@ START_TEST(dsdt_agrees_with_the_machine)
 	has_line(text, "Address Maximum", 4, LAYOUT_BUSES - 1);
 	has_line(text, "Address Minimum", 4, LAYOUT_PIO);
 	has_line(text, "Address Maximum", 4, LAYOUT_PIO_LAST);
-	has_line(text, "Address Minimum", 8, LAYOUT_MMIO32);
-	has_line(text, "Address Maximum", 8, LAYOUT_MMIO32_LAST);
+	has_line(text, "Address Minimum", 8, layout.mmio32);
+	has_line(text, "Address Maximum", 8, layout.mmio32_last);
+	has_line(text, "Address Length", 8,
+		 layout.mmio32_last - layout.mmio32 + 1);
 	has_line(text, "Address Minimum", 16, layout.mmio64);
 	has_line(text, "Address Maximum", 16, layout.mmio64_last);
 	has_line(text, "Address Length", 16,
 		 layout.mmio64_last - layout.mmio64 + 1);
-	has_line(text, "Address", 8, LAYOUT_ECAM);
-	has_line(text, "Address Length", 8, LAYOUT_ECAM_LAST - LAYOUT_ECAM + 1);
+	has_line(text, "Address", 8, layout.ecam);
+	has_line(text, "Address Length", 8,
+		 layout_ecam_last(&layout) - layout.ecam + 1);
 	has_line(text, "Address Minimum", 4, LAYOUT_PORT_PM);
 	has_line(text, "Address Length", 2, PM_PORTS);
 	has_line(text, "Address Minimum", 4, LAYOUT_PORT_COM1);
 	has_line(text, "Address Minimum", 4, LAYOUT_PORT_RTC);
 	remove_tables();
+}
+
+START_TEST(dsdt_agrees_with_the_machine)
+{
+	const struct acpi_mcfg *mcfg;
+
+	build(1);
+	ck_assert_uint_eq(layout.mmio32, LAYOUT_MMIO32);
+	ck_assert_uint_eq(layout.ecam, LAYOUT_ECAM);
+	check_dsdt();
+	/* As around RAM that has its place already. */
+	layout.mmio32 = 0xeec00000;
+	layout.mmio32_last = 0xfbffffff;
+	layout.mmio64 = 0x3480000000;
+	layout.mmio64_last = 0x3fffffffff;
+	layout.ecam = 0xfc000000;
+	build_tables(1);
+	check_dsdt();
+	mcfg = find_table("MCFG");
+	ck_assert_uint_eq(mcfg->base, 0xfc000000);
+	ck_assert_uint_eq(mcfg->last_bus, LAYOUT_BUSES - 1);
 }
 END_TEST
 

@@ -180,8 +180,13 @@ static const struct {
 
 START_TEST(platform_addresses)
 {
+	struct layout layout;
+	struct moat_err err;
+
+	ck_assert_int_eq(layout_init(&layout, GiB, 40, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(platform_cases); i++)
-		ck_assert_msg(layout_is_platform(platform_cases[i].first,
+		ck_assert_msg(layout_is_platform(&layout,
+						 platform_cases[i].first,
 						 platform_cases[i].last) ==
 				      platform_cases[i].platform,
 			      "case %zu", i);

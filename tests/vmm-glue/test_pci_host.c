@@ -609,6 +609,7 @@ START_TEST(taken_addresses_are_an_error)
 	};
 	struct moat_err err;
 
+	ck_assert_int_eq(layout_init(&layout, 256 * MiB, 40, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
 		bool is_mmio = taken[i].space == MOAT_TRAP_MMIO;
 

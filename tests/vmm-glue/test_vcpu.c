@@ -241,10 +241,13 @@ static const struct moat_trap pio_trap = { .space = MOAT_TRAP_PIO,
 
 static const struct platform_ops ops = { .request = on_request };
 
+static struct layout layout;
+
 static int create(unsigned int n, bool resettable)
 {
 	const struct vcpus_config config = {
 		.vm = vm,
+		.layout = &layout,
 		.mmio = &mmio,
 		.pio = &pio,
 		.work = &work,
@@ -265,6 +268,8 @@ static void setup(void)
 	memset(&err, 0, sizeof(err));
 	vcpus = NULL;
 	ck_assert_int_eq(kvm_vm_create(&fake.sys, &vm, &err), 0);
+	ck_assert_int_eq(layout_init(&layout, GiB, kvm_vm_phys_bits(vm), &err),
+			 0);
 	ck_assert_int_eq(iobus_init(&mmio), 0);
 	ck_assert_int_eq(iobus_init(&pio), 0);
 	ck_assert_int_eq(vcpu_work_init(&work), 0);

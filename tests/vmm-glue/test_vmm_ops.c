@@ -9,6 +9,7 @@
 
 static struct fake_kvm fake;
 static struct iobus mmio, pio;
+static struct layout layout;
 static struct vmm_place place;
 
 static void setup(void)
@@ -18,7 +19,12 @@ static void setup(void)
 	fake_kvm_init(&fake);
 	(void)iobus_init(&mmio);
 	(void)iobus_init(&pio);
-	place = (struct vmm_place) { .mmio = &mmio, .pio = &pio };
+	ck_assert_int_eq(layout_init(&layout, GiB, 40, &err), 0);
+	place = (struct vmm_place) {
+		.layout = &layout,
+		.mmio = &mmio,
+		.pio = &pio,
+	};
 	ck_assert_int_eq(kvm_vm_create(&fake.sys, &place.vm, &err), 0);
 }
 

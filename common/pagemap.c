@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Physical addresses, see pagemap.h. No state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/host.h"
+#include "common/io.h"
+#include "common/pagemap.h"
+#include "common/util.h"
+
+/* An entry is 64 bits: the page frame number, and whether there is a page. */
+#define ENTRY_PFN     ((UINT64_C(1) << 55) - 1)
+#define ENTRY_PRESENT (UINT64_C(1) << 63)
+
+#define BATCH	      512
+
+int moat_pagemap_open(const struct moat_host *host, int *ret_fd)
+{
+	char path[PATH_MAX];
+	int fd, r;
+
+	r = moat_path(path, "%s/self/pagemap", host->procfs);
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int decode(const uint64_t *entry, size_t n, uint64_t page_size,
+		  uint64_t *ret_pa)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!(entry[i] & ENTRY_PRESENT))
+			return -ENOENT;
+		/* Frame 0 is never given to a process. */
+		if (!(entry[i] & ENTRY_PFN))
+			return -EPERM;
+		ret_pa[i] = (entry[i] & ENTRY_PFN) * page_size;
+	}
+	return 0;
+}
+
+int moat_pagemap_read(int fd, const void *addr, size_t n, uint64_t *ret_pa)
+{
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = (uintptr_t)addr / page_size;
+	uint64_t entry[BATCH];
+	size_t some;
+	int r = 0;
+
+	for (; r == 0 && n > 0; n -= some, page += some, ret_pa += some) {
+		some = n < BATCH ? n : BATCH;
+		r = moat_pread_all(fd, entry, some * sizeof(entry[0]),
+				   (off_t)(page * sizeof(entry[0])));
+		if (r == 0)
+			r = decode(entry, some, page_size, ret_pa);
+	}
+	return r;
+}
