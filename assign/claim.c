@@ -58,9 +58,7 @@ static int check_bindable(const struct claim *c, const struct moat_host_pci *fn,
 				 c->addr);
 	if (fn->in_use[0] && !(flags & CLAIM_FORCE))
 		return host_pci_needed(fn, err);
-	if (host_pci_attr(c->host, c->bdf, "boot_vga", path) == 0 &&
-	    moat_read_text(path, text, sizeof(text)) == 0 &&
-	    strcmp(text, "1") == 0)
+	if (fn->boot_display)
 		log_warn("%s: is the display that the host booted on; it goes "
 			 "dark",
 			 c->addr);

@@ -205,6 +205,32 @@ static void read_reset(const struct moat_host *host, struct moat_host_pci *fn)
 			       "default");
 }
 
+static bool read_is_boot_display(const struct moat_host *host,
+				 struct moat_bdf bdf)
+{
+	char path[PATH_MAX], text[8];
+
+	return host_pci_attr(host, bdf, "boot_vga", path) == 0 &&
+	       moat_read_text(path, text, sizeof(text)) == 0 &&
+	       strcmp(text, "1") == 0;
+}
+
+/* Source: Linux Documentation/ABI/testing/sysfs-bus-pci. */
+static void read_sriov(const struct moat_host *host, struct moat_host_pci *fn)
+{
+	char path[PATH_MAX], text[32];
+	uint64_t n;
+
+	if (host_pci_attr(host, fn->bdf, "sriov_numvfs", path) == 0 &&
+	    moat_read_text(path, text, sizeof(text)) == 0 &&
+	    moat_parse_u64(text, 10, &n) == 0 && n <= UINT16_MAX)
+		fn->n_vfs = (unsigned int)n;
+	if (host_pci_attr(host, fn->bdf, "physfn", path) == 0 &&
+	    host_pci_link_name(path, text, sizeof(text)) == 0 &&
+	    moat_bdf_parse(text, &fn->pf, NULL) == 0)
+		fn->is_vf = true;
+}
+
 /* Without a driver of the host's there is nothing to depend on. */
 static bool may_be_in_use(const struct moat_host_pci *fn)
 {
@@ -232,6 +258,8 @@ static int read_function(const struct moat_host *host, struct moat_bdf bdf,
 		fn.iommu_group = MOAT_NO_GROUP;
 	fn.numa_node = read_numa_node(host, bdf);
 	read_reset(host, &fn);
+	fn.boot_display = read_is_boot_display(host, bdf);
+	read_sriov(host, &fn);
 	if (uses && may_be_in_use(&fn))
 		in_use_find(uses, bdf, fn.in_use, sizeof(fn.in_use));
 	*ret_fn = fn;

@@ -28,6 +28,9 @@
 #define CLASS_HOST_BRIDGE 0x0600
 #define CLASS_ISA_BRIDGE  0x0601
 
+#define VENDOR_INTEL	  0x8086
+#define CLASS_DISPLAY	  0x03 /* the base class */
+
 /* More culprits than this are counted, not named. */
 #define CULPRITS_SHOWN 16
 
@@ -211,6 +214,59 @@ static int check_driver(const struct moat_host_pci *fn, bool managed,
 			 addr, fn->driver, typed);
 }
 
+/*
+ * A VFIO driver can have a physical function while others have its virtual
+ * ones, and leaves it to those who trust each other. A driver of the host's
+ * makes it in_use.
+ */
+static int check_vfs(const struct moat_host_pci *fn, bool force,
+		     struct moat_err *err)
+{
+	char addr[MOAT_BDF_STRLEN];
+
+	if (!fn->n_vfs || force)
+		return 0;
+	(void)moat_bdf_str(fn->bdf, addr);
+	return moat_fail(err, -EBUSY,
+			 "%s has %u virtual functions enabled, over which the "
+			 "guest would decide; assign those instead, disable "
+			 "them first (echo 0 > "
+			 "/sys/bus/pci/devices/%s/sriov_numvfs), or take it "
+			 "all the same with --force",
+			 addr, fn->n_vfs, addr);
+}
+
+/*
+ * Graphics that is more than its function. What is integrated into an Intel
+ * processor has its frame buffer in memory that the host's firmware set aside
+ * and registers in the host bridge; a discrete one is behind a port, on
+ * another bus. Where the machine booted, the legacy VGA ranges (0xa0000 and
+ * ports 0x3b0 to 0x3df) are routed, and they are nobody's BAR.
+ */
+static int check_graphics(const struct moat_host_pci *fn, bool force,
+			  struct moat_err *err)
+{
+	char addr[MOAT_BDF_STRLEN];
+
+	if (fn->class_code >> 16 != CLASS_DISPLAY)
+		return 0;
+	(void)moat_bdf_str(fn->bdf, addr);
+	if (fn->vendor == VENDOR_INTEL && fn->bdf.bus == 0)
+		return moat_fail(err, -EINVAL,
+				 "%s is Intel's integrated graphics, parts of "
+				 "which lie in the host's memory and host "
+				 "bridge; it cannot be assigned",
+				 addr);
+	if (fn->boot_display && !force)
+		return moat_fail(err, -EINVAL,
+				 "%s is the VGA device that the host booted "
+				 "on, and its legacy VGA ranges cannot be "
+				 "assigned; let the host boot on another one, "
+				 "or assign it without them with --force",
+				 addr);
+	return 0;
+}
+
 static int check_kind(const struct moat_host_pci *fn, struct moat_err *err)
 {
 	uint32_t subclass = fn->class_code >> 8;
@@ -241,13 +297,17 @@ int moat_host_pci_verdict(const struct moat_host *host,
 
 	host = host_or_this(host);
 	r = check_kind(fn, err);
+	if (r == 0)
+		r = check_graphics(fn, plan->force, err);
 	if (r < 0)
 		return r;
 	if (fn->iommu_group == MOAT_NO_GROUP)
 		return host_pci_no_group(host, fn->bdf, err);
 	if (fn->in_use[0] && !plan->force)
 		return host_pci_needed(fn, err);
-	r = check_group(host, fn, plan, err);
+	r = check_vfs(fn, plan->force, err);
+	if (r == 0)
+		r = check_group(host, fn, plan, err);
 	if (r < 0)
 		return r;
 	return check_driver(fn, plan->managed, err);

@@ -256,7 +256,7 @@ static void print_row(const struct row *row, unsigned int width)
 	struct text what = { .len = 0 }, facts = { .len = 0 };
 	struct text verdict = { .len = 0 };
 	const struct moat_host_pci *fn = row->fn;
-	char addr[MOAT_BDF_STRLEN];
+	char addr[MOAT_BDF_STRLEN], pf[MOAT_BDF_STRLEN];
 
 	(void)moat_bdf_str(fn->bdf, addr);
 	text_add(&what, "%s: %s %s [%04x:%04x]", row->class_name, row->vendor,
@@ -268,6 +268,11 @@ static void print_row(const struct row *row, unsigned int width)
 	add_group(&facts, row);
 	if (fn->numa_node != MOAT_NO_NODE)
 		text_add(&facts, "node %d, ", fn->numa_node);
+	if (fn->is_vf)
+		text_add(&facts, "virtual function of %s, ",
+			 moat_bdf_str(fn->pf, pf));
+	if (fn->n_vfs)
+		text_add(&facts, "%u virtual functions, ", fn->n_vfs);
 	if (fn->reset_method[0])
 		text_add(&facts, "reset %s", fn->reset_method);
 	else
@@ -326,7 +331,7 @@ static struct json_object *json_row(const struct row *row)
 {
 	const struct moat_host_pci *fn = row->fn;
 	struct json_object *o = json_object_new_object();
-	char addr[MOAT_BDF_STRLEN];
+	char addr[MOAT_BDF_STRLEN], pf[MOAT_BDF_STRLEN];
 	const struct {
 		const char *key;
 		struct json_object *value;
@@ -344,6 +349,9 @@ static struct json_object *json_row(const struct row *row)
 		{ "group_members", json_members(row) },
 		{ "numa_node", json_number(fn->numa_node, MOAT_NO_NODE) },
 		{ "reset_methods", json_words(fn->reset_method) },
+		{ "physical_function",
+		  fn->is_vf ? json_text(moat_bdf_str(fn->pf, pf)) : NULL },
+		{ "virtual_functions", json_object_new_int((int)fn->n_vfs) },
 		{ "host_use", json_text(fn->in_use) },
 		{ "user_pid", json_number(row->user.pid, 0) },
 		{ "assignable", json_text(answer_names[row->answer]) },

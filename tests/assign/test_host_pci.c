@@ -584,11 +584,109 @@ START_TEST(users_of_the_interrupt_line)
 }
 END_TEST
 
-CHECK_MAIN("host_pci", users_of_the_interrupt_line,
-	   ports_are_found_or_their_lack_explained, a_function_is_read_whole,
-	   what_is_missing_reads_as_none, a_made_up_group_is_no_group,
-	   the_header_type_makes_a_bridge, hostile_attributes_are_refused,
-	   an_absent_function_is_named,
+static const struct {
+	const char *addr;
+	unsigned int vendor, class_code;
+	const char *boot_vga;
+	unsigned int ask;
+	const char *says; /* NULL: assignable */
+} graphics_cases[] = {
+	/* A second card, and one that has no VGA at all. */
+	{ "0000:01:00.0", 0x1002, 0x030000, "0\n", ASK_MANAGED, NULL },
+	{ "0000:01:00.0", 0x1234, 0x038000, NULL, ASK_MANAGED, NULL },
+	{ "0000:01:00.0", 0x8086, 0x030000, "0\n", ASK_MANAGED, NULL },
+	{ "0000:00:02.0", 0x1234, 0x038000, NULL, ASK_MANAGED, NULL },
+	/* The one that the machine booted on. */
+	{ "0000:01:00.0", 0x1002, 0x030000, "1\n", ASK_MANAGED,
+	  "the VGA device that the host booted on, and its legacy VGA ranges" },
+	{ "0000:01:00.0", 0x1002, 0x030000, "1\n", ASK_MANAGED | ASK_FORCE,
+	  NULL },
+	/* In the processor: no force helps. */
+	{ "0000:00:02.0", 0x8086, 0x030000, "1\n", ASK_MANAGED | ASK_FORCE,
+	  "Intel's integrated graphics" },
+	{ "0000:00:02.0", 0x8086, 0x038000, NULL, ASK_MANAGED,
+	  "Intel's integrated graphics" },
+	/* Not everything of Intel's is graphics. */
+	{ "0000:00:1f.6", 0x8086, 0x020000, NULL, ASK_MANAGED, NULL },
+};
+
+START_TEST(graphics_that_cannot_be_given_away)
+{
+	struct fake_fn fn = ssd;
+	struct moat_err err;
+	struct fake_host h;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(graphics_cases); i++) {
+		fake_host_init(&h);
+		fn.addr = graphics_cases[i].addr;
+		fn.vendor = graphics_cases[i].vendor;
+		fn.class_code = graphics_cases[i].class_code;
+		fake_add_fn(&h, &fn);
+		if (graphics_cases[i].boot_vga)
+			fake_attr(&h, fn.addr, "boot_vga",
+				  graphics_cases[i].boot_vga);
+		r = verdict(&h, fn.addr, NULL, graphics_cases[i].ask, &err);
+		ck_assert_msg(r == (graphics_cases[i].says ? -EINVAL : 0),
+			      "case %zu: %s", i, err.msg);
+		if (r < 0)
+			ck_assert_msg(strstr(err.msg, graphics_cases[i].says),
+				      "%s", err.msg);
+		fake_host_fini(&h);
+	}
+}
+END_TEST
+
+START_TEST(virtual_functions_and_their_physical_one)
+{
+	struct fake_fn vf = ssd;
+	struct moat_host_pci fn;
+	struct moat_err err;
+	struct fake_host h;
+
+	fake_host_init(&h);
+	fake_add_fn(&h, &ssd);
+	ck_assert_uint_eq(read_fn(&h, ssd.addr).n_vfs, 0);
+	fake_attr(&h, ssd.addr, "sriov_numvfs", "0\n");
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, ASK_MANAGED, &err), 0);
+	fake_attr(&h, ssd.addr, "sriov_numvfs", "2\n");
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, ASK_MANAGED, &err),
+			 -EBUSY);
+	ck_assert_ptr_nonnull(
+		strstr(err.msg, "0000:04:08.0 is in use by the host: 2 virtual "
+				"functions of it are enabled"));
+	rebind(&h, ssd.addr, "vfio-pci");
+	ck_assert_int_eq(verdict(&h, ssd.addr, NULL, 0, &err), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.msg, "0000:04:08.0 has 2 virtual "
+					      "functions enabled"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "0000:04:08.0/sriov_numvfs"));
+	ck_assert_int_eq(
+		verdict(&h, ssd.addr, NULL, ASK_MANAGED | ASK_FORCE, &err), 0);
+	/* A number that it is not. */
+	fake_attr(&h, ssd.addr, "sriov_numvfs", "-2\n");
+	ck_assert_uint_eq(read_fn(&h, ssd.addr).n_vfs, 0);
+
+	vf.addr = "0000:04:08.1";
+	vf.driver = NULL;
+	vf.group = 15;
+	fake_add_fn(&h, &vf);
+	ck_assert(!read_fn(&h, vf.addr).is_vf);
+	fake_link(&h, "sys/bus/pci/devices/0000:04:08.1/physfn",
+		  "sys/devices/pci0000:00/0000:04:08.0");
+	fn = read_fn(&h, vf.addr);
+	ck_assert(fn.is_vf);
+	ck_assert(moat_bdf_equal(fn.pf, fake_bdf(ssd.addr)));
+	ck_assert_int_eq(verdict(&h, vf.addr, NULL, ASK_MANAGED, &err), 0);
+	fake_host_fini(&h);
+}
+END_TEST
+
+CHECK_MAIN("host_pci", graphics_that_cannot_be_given_away,
+	   virtual_functions_and_their_physical_one,
+	   users_of_the_interrupt_line, ports_are_found_or_their_lack_explained,
+	   a_function_is_read_whole, what_is_missing_reads_as_none,
+	   a_made_up_group_is_no_group, the_header_type_makes_a_bridge,
+	   hostile_attributes_are_refused, an_absent_function_is_named,
 	   the_list_is_sorted_and_skips_what_is_no_device,
 	   a_driver_in_the_way_is_named_with_both_remedies,
 	   a_function_on_vfio_is_assignable, bridges_are_refused,

@@ -35,6 +35,10 @@ struct moat_host_pci {
 	int numa_node;		      /* MOAT_NO_NODE when unknown */
 	char reset_method[64];	      /* sysfs reset_method; "" when none */
 	char in_use[256];	      /* why the host needs it; "" if not */
+	bool boot_display;	      /* firmware and host started on it */
+	unsigned int n_vfs;	      /* virtual functions it has enabled */
+	bool is_vf;		      /* a virtual function, of @pf */
+	struct moat_bdf pf;
 };
 
 /**
@@ -75,10 +79,10 @@ struct moat_host_pci_plan {
  * The group rule: every other endpoint of its IOMMU group is unused, on a
  * VFIO driver (vfio-pci and its variants), or in the plan. Culprits are
  * named. A bridge in the group is no culprit.
- * Return: 0 (assignable), -EBUSY (a driver, the host's own use, or the
- * group), -ENODEV (no IOMMU group), -EINVAL (a bridge, or the host's own host
- * or ISA bridge), or the errno of reading the group; with the reason and the
- * remedy in @err.
+ * Return: 0 (assignable), -EBUSY (a driver, the host's own use, virtual
+ * functions of it, or the group), -ENODEV (no IOMMU group), -EINVAL (a bridge,
+ * the host's own host or ISA bridge, graphics that cannot be given away), or
+ * the errno of reading the group; with the reason and the remedy in @err.
  */
 int moat_host_pci_verdict(const struct moat_host *host,
 			  const struct moat_host_pci *fn,
