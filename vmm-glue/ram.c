@@ -30,7 +30,8 @@
 #include "common/host.h"
 #include "common/util.h"
 #include "vmm-glue/host_memory.h"
-#include "vmm-glue/ram.h"
+#include "vmm-glue/ram_identity.h"
+#include "vmm-glue/ram_internal.h"
 #include "vmm-glue/thread.h"
 
 /* Linux 5.14; older C library headers do not have it. */
@@ -44,22 +45,7 @@
  */
 #define POPULATE_CHUNK	     (8 * MiB)
 
-#define SMALL_PAGE	     (4 * KiB)
 #define POPULATE_THREADS_MAX 16
-
-struct ram {
-	struct layout_ram size;
-	uint64_t page_size;
-	int fd;	       /* -1: anonymous memory */
-	uint8_t *base; /* of low RAM; high RAM follows */
-	const struct moat_host *host;
-	const char *mem_path;
-};
-
-static uint64_t total_bytes(const struct ram *ram)
-{
-	return ram->size.low + ram->size.high;
-}
 
 static const char *page_name(uint64_t page_size)
 {
@@ -77,7 +63,7 @@ static const char *page_name(uint64_t page_size)
 static int shortage(const struct ram *ram, uint64_t page_size, int r,
 		    struct moat_err *err)
 {
-	uint64_t need = total_bytes(ram) / page_size;
+	uint64_t need = ram_bytes(ram) / page_size;
 	struct hugepage_pool pool;
 
 	if (host_hugepages(ram->host, page_size, &pool) < 0)
@@ -110,12 +96,12 @@ static int check_available(const struct ram *ram, struct moat_err *err)
 	/* Then the kernel decides; it is no reason to refuse. */
 	if (host_available(ram->host, &available) < 0)
 		return 0;
-	if (available >= total_bytes(ram))
+	if (available >= ram_bytes(ram))
 		return 0;
 	return moat_fail(err, -ENOMEM,
 			 "guest RAM of %llu MiB is more than the host has: "
 			 "%llu MiB are available; give less with -m",
-			 (unsigned long long)(total_bytes(ram) / MiB),
+			 (unsigned long long)(ram_bytes(ram) / MiB),
 			 (unsigned long long)(available / MiB));
 }
 
@@ -156,8 +142,8 @@ static uint64_t wanted_page_size(enum hugepages hugepages)
 }
 
 /* What kind of file system @dir is says what pages there are. */
-static int check_dir(struct ram *ram, const struct ram_config *config,
-		     struct moat_err *err)
+int ram_check_dir(struct ram *ram, const struct ram_config *config,
+		  struct moat_err *err)
 {
 	uint64_t want = wanted_page_size(config->hugepages), have, room;
 	const char *dir = config->mem_path;
@@ -181,24 +167,24 @@ static int check_dir(struct ram *ram, const struct ram_config *config,
 	ram->page_size = have;
 	room = (uint64_t)st.f_bavail * have;
 	/* A size of 0 blocks is tmpfs without a limit. */
-	if (st.f_type == TMPFS_MAGIC && st.f_blocks && room < total_bytes(ram))
+	if (st.f_type == TMPFS_MAGIC && st.f_blocks && room < ram_bytes(ram))
 		return moat_fail(
 			err, -ENOMEM,
 			"-mem-path %s has room for %llu MiB, guest RAM "
 			"is %llu MiB",
 			dir, (unsigned long long)(room / MiB),
-			(unsigned long long)(total_bytes(ram) / MiB));
+			(unsigned long long)(ram_bytes(ram) / MiB));
 	return 0;
 }
 
 static int check_page_multiple(const struct ram *ram, struct moat_err *err)
 {
-	if (is_aligned(total_bytes(ram), ram->page_size))
+	if (is_aligned(ram_bytes(ram), ram->page_size))
 		return 0;
 	return moat_fail(err, -EINVAL,
 			 "guest RAM of %llu MiB is not a multiple of its pages "
 			 "of %s",
-			 (unsigned long long)(total_bytes(ram) / MiB),
+			 (unsigned long long)(ram_bytes(ram) / MiB),
 			 page_name(ram->page_size));
 }
 
@@ -231,7 +217,7 @@ static int map_memory(struct ram *ram, struct moat_err *err)
 {
 	int flags = ram->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
 	uint64_t align = max_u64(ram->page_size, 2 * MiB);
-	uint64_t len = total_bytes(ram);
+	uint64_t len = ram_bytes(ram);
 	uint8_t *area, *base;
 	uint64_t head;
 
@@ -265,17 +251,17 @@ static int map_memory(struct ram *ram, struct moat_err *err)
 	return 0;
 }
 
-static int advise(struct ram *ram, bool thp, struct moat_err *err)
+int ram_advise(struct ram *ram, bool thp, struct moat_err *err)
 {
 	/* A child that shared pinned memory would not see what devices do. */
-	if (madvise(ram->base, total_bytes(ram), MADV_DONTFORK) < 0)
+	if (madvise(ram->base, ram_bytes(ram), MADV_DONTFORK) < 0)
 		return moat_fail(err, -errno, "MADV_DONTFORK: %s",
 				 strerror(errno));
-	(void)madvise(ram->base, total_bytes(ram), MADV_DONTDUMP);
+	(void)madvise(ram->base, ram_bytes(ram), MADV_DONTDUMP);
 	if (ram->page_size > SMALL_PAGE)
 		return 0;
 	/* -hugepages off means it, even where the host gives them to all. */
-	(void)madvise(ram->base, total_bytes(ram),
+	(void)madvise(ram->base, ram_bytes(ram),
 		      thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return 0;
 }
@@ -292,18 +278,17 @@ static bool enough_huge_pages(const struct ram *ram)
 	struct hugepage_pool pool;
 
 	return host_hugepages(ram->host, 2 * MiB, &pool) == 0 &&
-	       pool.free >= total_bytes(ram) / (2 * MiB);
+	       pool.free >= ram_bytes(ram) / (2 * MiB);
 }
 
-static void close_file(struct ram *ram)
+void ram_close_file(struct ram *ram)
 {
 	if (ram->fd >= 0)
 		(void)close(ram->fd);
 	ram->fd = -1;
 }
 
-/* Open and map with the page size decided on. */
-static int back(struct ram *ram, bool anonymous, struct moat_err *err)
+int ram_back(struct ram *ram, bool anonymous, struct moat_err *err)
 {
 	int r = 0;
 
@@ -323,7 +308,7 @@ static int back(struct ram *ram, bool anonymous, struct moat_err *err)
 		return r;
 	r = map_memory(ram, err);
 	if (r < 0)
-		close_file(ram);
+		ram_close_file(ram);
 	return r;
 }
 
@@ -333,20 +318,33 @@ static int choose_and_back(struct ram *ram, const struct ram_config *config,
 	int r;
 
 	if (config->mem_path) {
-		r = check_dir(ram, config, err);
-		return r < 0 ? r : back(ram, false, err);
+		r = ram_check_dir(ram, config, err);
+		return r < 0 ? r : ram_back(ram, false, err);
 	}
 	ram->page_size = wanted_page_size(config->hugepages);
 	if (config->hugepages != HUGEPAGES_AUTO)
-		return back(ram, false, err);
+		return ram_back(ram, false, err);
 	if (enough_huge_pages(ram)) {
 		ram->page_size = 2 * MiB;
-		if (back(ram, false, err) == 0)
+		if (ram_back(ram, false, err) == 0)
 			return 0;
 		/* Somebody was faster, or a limit forbids it: do without. */
 		ram->page_size = SMALL_PAGE;
 	}
-	return back(ram, wants_anonymous(ram), err);
+	return ram_back(ram, wants_anonymous(ram), err);
+}
+
+struct ram *ram_new(const struct ram_config *config)
+{
+	struct ram *ram = calloc(1, sizeof(*ram));
+
+	if (!ram)
+		return NULL;
+	ram->size = config->size;
+	ram->fd = -1;
+	ram->host = config->host ? config->host : &moat_this_host;
+	ram->mem_path = config->mem_path;
+	return ram;
 }
 
 int ram_create(const struct ram_config *config, struct ram **ret_ram,
@@ -355,24 +353,20 @@ int ram_create(const struct ram_config *config, struct ram **ret_ram,
 	struct ram *ram;
 	int r;
 
-	ram = calloc(1, sizeof(*ram));
+	ram = ram_new(config);
 	if (!ram)
 		return moat_fail(err, -ENOMEM, "out of memory");
-	ram->size = config->size;
-	ram->fd = -1;
-	ram->host = config->host ? config->host : &moat_this_host;
-	ram->mem_path = config->mem_path;
 	r = choose_and_back(ram, config, err);
 	if (r < 0)
 		goto free_ram;
-	r = advise(ram, config->hugepages != HUGEPAGES_OFF, err);
+	r = ram_advise(ram, config->hugepages != HUGEPAGES_OFF, err);
 	if (r < 0)
 		goto unmap;
 	*ret_ram = ram;
 	return 0;
 unmap:
-	(void)munmap(ram->base, total_bytes(ram));
-	close_file(ram);
+	(void)munmap(ram->base, ram_bytes(ram));
+	ram_close_file(ram);
 free_ram:
 	free(ram);
 	return r;
@@ -424,7 +418,7 @@ static int populate_range(struct ram *ram, uint64_t offset, uint64_t len)
 static void *populate_worker(void *opaque)
 {
 	struct populate_job *job = opaque;
-	uint64_t total = total_bytes(job->ram), offset;
+	uint64_t total = ram_bytes(job->ram), offset;
 	int r;
 
 	while (job->error == 0) {
@@ -468,7 +462,7 @@ static int populate_error(const struct ram *ram, int r, struct moat_err *err)
 	return moat_fail(err, r,
 			 "the host ran out of memory for guest RAM of %llu MiB "
 			 "(pages of %llu KiB): %s",
-			 (unsigned long long)(total_bytes(ram) / MiB),
+			 (unsigned long long)(ram_bytes(ram) / MiB),
 			 (unsigned long long)(ram->page_size / KiB),
 			 strerror(-r));
 }
@@ -485,7 +479,7 @@ int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
 	pthread_t thread[POPULATE_THREADS_MAX];
 	unsigned int n, started = 0;
 
-	n = populate_threads((total_bytes(ram) + job.chunk - 1) / job.chunk);
+	n = populate_threads((ram_bytes(ram) + job.chunk - 1) / job.chunk);
 	/* This thread is one of them; fewer than wanted only take longer. */
 	while (started < n - 1 &&
 	       thread_start(&thread[started], populate_worker, &job) == 0)
@@ -500,8 +494,9 @@ void ram_destroy(struct ram *ram)
 {
 	if (!ram)
 		return;
-	(void)munmap(ram->base, total_bytes(ram));
-	close_file(ram);
+	ram_identity_free(ram->identity);
+	(void)munmap(ram->base, ram_bytes(ram));
+	ram_close_file(ram);
 	free(ram);
 }
 
@@ -509,6 +504,8 @@ void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len)
 {
 	if (len == 0)
 		return NULL;
+	if (ram->identity)
+		return ram_identity_at(ram->identity, gpa, len);
 	if (gpa < ram->size.low)
 		return len <= ram->size.low - gpa ? ram->base + gpa : NULL;
 	if (gpa < LAYOUT_RAM_HIGH)

@@ -8,6 +8,9 @@
  * Creating finds out whether the host has the memory; populating touches
  * every page, so that nobody waits for the kernel's zeroing later and
  * nothing can run short then.
+ *
+ * With identity-placed RAM, for devices without an IOMMU in front of them,
+ * all of that is done at creation: ram_identity.h.
  */
 #ifndef MOAT_VMM_RAM_H
 #define MOAT_VMM_RAM_H
@@ -40,6 +43,29 @@ struct ram_config {
  */
 int ram_create(const struct ram_config *config, struct ram **ret_ram,
 	       struct moat_err *err);
+
+/**
+ * ram_create_identity() - huge pages at their own addresses
+ * @config:    its size's sum counts; the page size is 2 MiB unless 1 GiB is
+ *	       asked for
+ * @cancelled: as for ram_populate(), which this does, too
+ *
+ * The pages are pinned: no page moves before the RAM is destroyed.
+ * Return: as ram_create(), ram_populate() and ram_identity_arrange().
+ */
+int ram_create_identity(const struct ram_config *config,
+			bool (*cancelled)(void *opaque), void *opaque,
+			struct ram **ret_ram, struct moat_err *err);
+
+/** ram_runs() - of identity-placed RAM, without the first MiB; sorted */
+const struct layout_run *ram_runs(const struct ram *ram, size_t *ret_n);
+
+/**
+ * ram_hold() - the files that keep identity-placed RAM where it is
+ *
+ * As long as copies of both are open, the pages are nobody else's.
+ */
+void ram_hold(const struct ram *ram, int ret_fds[2]);
 
 /**
  * ram_populate() - touch every page, by several threads
