@@ -10,12 +10,14 @@
  * somebody has to listen.
  *
  * Locking: the fds are made at open and go at close or withdrawal, by the
- * thread that also polls. Reporting takes the device's lock.
+ * thread that also polls. Reporting takes the device's lock; finding that
+ * there is nothing to report takes none.
  *
  * Source: linux/vfio.h; PCI Express Base 5.0 section 6.2 for what an error
  * may be.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -118,11 +120,24 @@ int moat_device_event_fd(const struct moat_device *dev)
 	return dev->events.epoll_fd;
 }
 
+static bool has_news(const struct moat_device *dev)
+{
+	struct pollfd p = { .fd = dev->events.epoll_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 void moat_device_take_events(struct moat_device *dev)
 {
 	uint64_t count;
 	unsigned int i;
 
+	/*
+	 * A guest that resets its device again and again hardly lets go of
+	 * the lock, and the caller has a whole machine to look after.
+	 */
+	if (!has_news(dev))
+		return;
 	pthread_mutex_lock(&dev->lock);
 	for (i = 0; i < EVENTS && dev->vmm && !dev->withdrawn; i++) {
 		if (dev->events.fd[i] < 0 ||

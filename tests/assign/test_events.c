@@ -69,6 +69,19 @@ START_TEST(news_are_reported_once)
 }
 END_TEST
 
+/* A guest may keep a vCPU in the device's lock: nobody else waits for it. */
+START_TEST(without_news_nobody_waits_for_the_lock)
+{
+	fixture_init(&fx);
+	fixture_start(&fx);
+	pthread_mutex_lock(&fx.dev->lock);
+	moat_device_take_events(fx.dev);
+	pthread_mutex_unlock(&fx.dev->lock);
+	ck_assert_uint_eq(fx.vmm.events, 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
 /* They come from the moment the device is open, and wait for a listener. */
 START_TEST(news_before_plugging_are_kept)
 {
@@ -213,6 +226,8 @@ START_TEST(withdrawn_from_under_vcpus)
 }
 END_TEST
 
-CHECK_MAIN("events", news_are_reported_once, news_before_plugging_are_kept,
-	   device_without_error_reports, withdrawn_from_a_running_guest,
-	   withdraw_under_sweep, withdrawn_from_under_vcpus)
+CHECK_MAIN("events", news_are_reported_once,
+	   without_news_nobody_waits_for_the_lock,
+	   news_before_plugging_are_kept, device_without_error_reports,
+	   withdrawn_from_a_running_guest, withdraw_under_sweep,
+	   withdrawn_from_under_vcpus)
