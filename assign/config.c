@@ -292,6 +292,7 @@ static void command_refresh(struct moat_device *dev, uint16_t first)
 	config_set(&dev->cfg, first, 2,
 		   config_get(&dev->cfg, first, 2) & (uint16_t)~lost);
 	bars_unmap_stale(dev);
+	rom_unmap_stale(dev);
 }
 
 /*

@@ -221,10 +221,18 @@ static void disable(void)
 	set_reg(ROM);
 }
 
+/* A driver resets the device through a BAR: it loses COMMAND by itself. */
+static void decode_lost(void)
+{
+	fake_put(&fx.fn, PCI_COMMAND, 2, 0);
+	ck_assert_uint_eq(moat_device_config_read(fx.dev, PCI_COMMAND, 2), 0);
+}
+
 START_TEST(it_is_gone_when_it_should_be)
 {
-	static void (*const ends[])(void) = { memory_off, sleep_d3, reset,
-					      withdraw, disable };
+	static void (*const ends[])(void) = {
+		memory_off, sleep_d3, reset, withdraw, disable, decode_lost
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct moat_trap trap;
