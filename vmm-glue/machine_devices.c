@@ -373,15 +373,20 @@ void machine_devices_take_events(struct machine_devices *devices)
 		moat_device_take_events(devices->device[i].dev);
 }
 
+bool machine_devices_can_go(const struct vmm_place *place)
+{
+	const struct machine_device *device =
+		container_of(place, const struct machine_device, place);
+
+	return device->spec.on_error == MOAT_ON_ERROR_WITHDRAW;
+}
+
 bool machine_devices_give_up(struct vmm_place *place)
 {
 	struct machine_device *device =
 		container_of(place, struct machine_device, place);
 
-	if (device->spec.on_error != MOAT_ON_ERROR_WITHDRAW)
-		return false;
-	atomic_store(&device->given_up, true);
-	return true;
+	return !atomic_exchange(&device->given_up, true);
 }
 
 void machine_devices_withdraw(struct machine_devices *devices)

@@ -80,11 +80,14 @@ size_t machine_devices_fds(const struct machine_devices *devices,
 /** machine_devices_take_events() - have each device report its news */
 void machine_devices_take_events(struct machine_devices *devices);
 
+/** machine_devices_can_go() - shall the guest go on without it? No lock. */
+bool machine_devices_can_go(const struct vmm_place *place);
+
 /**
- * machine_devices_give_up() - something is wrong with a device
+ * machine_devices_give_up() - something is wrong with a device that can go
  *
- * Return: true when the user wants the guest to go on without it: then
- * machine_devices_withdraw() has work. From any thread, takes no lock.
+ * Then machine_devices_withdraw() has work. From any thread, takes no lock.
+ * Return: true the first time.
  */
 bool machine_devices_give_up(struct vmm_place *place);
 

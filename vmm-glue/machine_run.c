@@ -103,10 +103,13 @@ static void on_device_event(struct vmm_place *place, enum moat_event event,
 	const char *name = machine_devices_name(place);
 	struct machine *machine = place->opaque;
 
-	if (!machine_devices_give_up(place)) {
+	if (!machine_devices_can_go(place)) {
 		device_died(machine, name, what[event], detail);
 		return;
 	}
+	/* A guest may provoke more of them before the device has gone. */
+	if (!machine_devices_give_up(place))
+		return;
 	moat_log(MOAT_LOG_WARN, name, "%s: %s; the guest goes on without it",
 		 what[event], detail);
 	post(machine, REQUEST_WITHDRAW);
