@@ -85,7 +85,8 @@ static enum company company_now(const struct device_claim_ops *ops,
  * VFIO opens no device of a group before all of the group is claimed, and
  * each device of the guest has a thread of its own: let the others get that
  * far. They may have got there since the attempt that failed, and a driver
- * shows in sysfs a little before VFIO counts on it: try again in any case.
+ * shows in sysfs a little before VFIO counts on it: try again in any case, but
+ * for a file that came open, which the first attempt has used up.
  */
 static int attach_with_group(struct moat_device *dev,
 			     const struct moat_device_params *params,
@@ -97,7 +98,8 @@ static int attach_with_group(struct moat_device *dev,
 	int r;
 
 	r = ops->attach(dev->ioas, dev->bdf, ret_fd, err);
-	if (r != -EINVAL || company_now(ops, params) == COMPANY_NONE)
+	if (r != -EINVAL || params->spec->fd ||
+	    company_now(ops, params) == COMPANY_NONE)
 		return r;
 	until_ns = moat_now_ns() + GROUP_WAIT_MS * NS_PER_MS;
 	while (r == -EINVAL && moat_now_ns() < until_ns) {

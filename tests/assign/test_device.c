@@ -224,6 +224,14 @@ START_TEST(group_that_stays_refused)
 	ck_assert_uint_gt(fx.attach_calls, 1);
 	fixture_fini(&fx);
 
+	/* A second attempt would find the file closed, and complain of that. */
+	fixture_init_pair(pair, 4);
+	fx.spec.fd = 5;
+	fx.attach_refusals = UINT32_MAX;
+	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+	ck_assert_uint_eq(fx.attach_calls, 1);
+	fixture_fini(&fx);
+
 	/* Alone, nothing can change it. */
 	fixture_init(&fx);
 	fx.attach_refusals = 1;
