@@ -8,64 +8,60 @@
 
 #include "common/io.h"
 
+/*
+ * After a system call that moved @n bytes, or failed: count them in @done.
+ * Return: 0 to go on, or why not.
+ */
+static int advance(ssize_t n, size_t *done)
+{
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -EIO;
+	*done += (size_t)n;
+	return 0;
+}
+
 int moat_pread_all(int fd, void *buf, size_t len, off_t offset)
 {
 	uint8_t *p = buf;
+	size_t done = 0;
 	ssize_t n;
+	int r = 0;
 
-	while (len > 0) {
-		n = pread(fd, p, len, offset);
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		if (n == 0)
-			return -EIO;
-		p += n;
-		len -= (size_t)n;
-		offset += n;
+	while (r == 0 && done < len) {
+		n = pread(fd, p + done, len - done, offset + (off_t)done);
+		r = advance(n, &done);
 	}
-	return 0;
+	return r;
 }
 
 int moat_pwrite_all(int fd, const void *buf, size_t len, off_t offset)
 {
 	const uint8_t *p = buf;
+	size_t done = 0;
 	ssize_t n;
+	int r = 0;
 
-	while (len > 0) {
-		n = pwrite(fd, p, len, offset);
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		if (n == 0)
-			return -EIO;
-		p += n;
-		len -= (size_t)n;
-		offset += n;
+	while (r == 0 && done < len) {
+		n = pwrite(fd, p + done, len - done, offset + (off_t)done);
+		r = advance(n, &done);
 	}
-	return 0;
+	return r;
 }
 
 int moat_write_all(int fd, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
+	size_t done = 0;
 	ssize_t n;
+	int r = 0;
 
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		p += n;
-		len -= (size_t)n;
+	while (r == 0 && done < len) {
+		n = write(fd, p + done, len - done);
+		r = advance(n, &done);
 	}
-	return 0;
+	return r;
 }
 
 /* Read until the end or until @size is full. */
@@ -138,7 +134,8 @@ int moat_read_file(const char *path, size_t max, void **ret_data,
 	uint8_t *data;
 	int fd, r;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A FIFO would have to be waited for; it is refused. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0) {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <moat/err.h>
@@ -65,6 +66,10 @@ START_TEST(whole_files_are_read_whole_or_not_at_all)
 	ck_assert_str_eq(data, "hello");
 	free(data);
 	ck_assert_int_eq(moat_read_file(path, 4, &data, &len), -EFBIG);
+	/* Nobody writes to it: neither read nor waited for. */
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(moat_read_file(path, 4, &data, &len), -EINVAL);
 	remove_file();
 	ck_assert_int_eq(moat_read_file("/", 4, &data, &len), -EISDIR);
 }
