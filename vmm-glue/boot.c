@@ -4,8 +4,9 @@
  * of a vmlinux.
  *
  * A bzImage that is loaded below its preferred address moves itself up there
- * before it decompresses (boot.rst, "init_size"), so elsewhere is of no use
- * to it: it is loaded where it wants to be, or the guest is too small.
+ * before it decompresses (boot.rst, "init_size"), so below is of no use to it:
+ * it is loaded where it wants to be, or the guest is too small. Only where RAM
+ * has its place already (boot_places.c) it may be further up.
  *
  * Files go straight from the page cache into guest RAM; nothing of their
  * size is kept in this process.
@@ -46,11 +47,10 @@ static_assert(offsetof(struct boot_params, hdr) == SETUP_OFFSET,
 	      "the setup header's place in the zero page");
 static_assert(sizeof(struct boot_params) == 4096, "the zero page is a page");
 
-/* Page tables: one PML4, one PDPT, four page directories of 2 MiB pages. */
-#define PTE_PRESENT 0x1
-#define PTE_WRITE   0x2
-#define PTE_HUGE    0x80
-#define N_PD	    4
+#define PTE_PRESENT UINT64_C(0x1)
+#define PTE_WRITE   UINT64_C(0x2)
+#define PTE_HUGE    UINT64_C(0x80)
+#define PTE_FLAGS   UINT64_C(0xfff)
 
 /* GDT slots that the protocol wants: __BOOT_CS 0x10 and __BOOT_DS 0x18. */
 #define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
@@ -66,7 +66,7 @@ struct boot {
 	struct image kernel, initrd;
 	const char *cmdline;
 	struct boot_header header;
-	uint64_t initrd_gpa; /* by boot_place() */
+	struct boot_places places; /* by boot_place() */
 };
 
 static int bad(struct moat_err *err, const char *why)
@@ -148,6 +148,9 @@ int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
 	header.entry = hdr.pref_address + ENTRY_64;
 	header.load = hdr.pref_address;
 	header.init_size = max_u64(hdr.init_size, body);
+	if (hdr.relocatable_kernel)
+		header.alignment = hdr.kernel_alignment;
+	header.above_4g = hdr.xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G;
 	header.initrd_last = hdr.initrd_addr_max;
 	header.cmdline_max = hdr.cmdline_size;
 	*ret_header = header;
@@ -273,12 +276,26 @@ static uint64_t mebibytes(uint64_t bytes)
 	return bytes / MiB + (bytes % MiB != 0);
 }
 
+static int place_identity(struct boot *boot, const struct layout *layout,
+			  struct moat_err *err)
+{
+	int r;
+
+	r = boot_choose_places(&boot->header, layout, boot->initrd.len,
+			       &boot->places, err);
+	return r < 0 ? moat_fail_prefix(err, r, "kernel %s", boot->kernel.path)
+		     : 0;
+}
+
 int boot_place(struct boot *boot, const struct layout *layout,
 	       struct moat_err *err)
 {
 	uint64_t kernel_end = boot->header.load + boot->header.init_size;
 	uint64_t top = layout->ram.low;
 
+	if (layout->identity)
+		return place_identity(boot, layout, err);
+	boot->places.kernel = boot->header.load;
 	if (kernel_end > top)
 		return moat_fail(err, -ENOSPC,
 				 "kernel %s needs %llu MiB of guest RAM to "
@@ -301,7 +318,7 @@ int boot_place(struct boot *boot, const struct layout *layout,
 				 (unsigned long long)mebibytes(boot->initrd.len),
 				 (unsigned long long)mebibytes(kernel_end),
 				 (unsigned long long)(top / MiB));
-	boot->initrd_gpa = align_down(top - boot->initrd.len, PAGE);
+	boot->places.initrd = align_down(top - boot->initrd.len, PAGE);
 	return 0;
 }
 
@@ -329,14 +346,22 @@ static int load_segment(const struct image *image,
 	return 0;
 }
 
+/* How far up from where it would like to be the kernel is. */
+static uint64_t kernel_shift(const struct boot *boot)
+{
+	return boot->places.kernel - boot->header.load;
+}
+
 static int load_kernel(const struct boot *boot, struct ram *ram,
 		       struct moat_err *err)
 {
 	int r;
 
 	for (size_t i = 0; i < boot->header.n_segments; i++) {
-		r = load_segment(&boot->kernel, &boot->header.segments[i], ram,
-				 err);
+		struct boot_segment segment = boot->header.segments[i];
+
+		segment.gpa += kernel_shift(boot);
+		r = load_segment(&boot->kernel, &segment, ram, err);
 		if (r < 0)
 			return r;
 	}
@@ -348,31 +373,52 @@ static int load_initrd(const struct boot *boot, struct ram *ram,
 {
 	const struct boot_segment all = {
 		.file_len = boot->initrd.len,
-		.gpa = boot->initrd_gpa,
+		.gpa = boot->places.initrd,
 		.mem_len = boot->initrd.len,
 	};
 
 	return load_segment(&boot->initrd, &all, ram, err);
 }
 
-static void write_page_tables(uint8_t *low)
+/* The table that an entry points to; an empty one is given the next page. */
+static uint64_t *next_table(uint8_t *low, uint64_t *entry, uint64_t *next)
+{
+	if (!(*entry & PTE_PRESENT)) {
+		assert(*next + PAGE <= LAYOUT_PAGE_TABLES_END);
+		*entry = *next | PTE_PRESENT | PTE_WRITE;
+		memset(low + *next, 0, PAGE);
+		*next += PAGE;
+	}
+	return (uint64_t *)(low + align_down(*entry & ~PTE_FLAGS, PAGE));
+}
+
+/* Map the GiB that @gpa is in to itself. */
+static void map_gib(uint8_t *low, uint64_t gpa, uint64_t *next)
 {
 	uint64_t *pml4 = (uint64_t *)(low + LAYOUT_PAGE_TABLES);
-	uint64_t pdpt_gpa = LAYOUT_PAGE_TABLES + PAGE;
-	uint64_t *pdpt = (uint64_t *)(low + pdpt_gpa);
+	uint64_t *pdpt = next_table(low, &pml4[gpa / (512 * GiB)], next);
+	uint64_t *pd = next_table(low, &pdpt[gpa / GiB % 512], next);
 
-	memset(pml4, 0, PAGE);
-	memset(pdpt, 0, PAGE);
-	pml4[0] = pdpt_gpa | PTE_PRESENT | PTE_WRITE;
-	for (unsigned int i = 0; i < N_PD; i++) {
-		uint64_t pd_gpa = pdpt_gpa + (1 + i) * PAGE;
-		uint64_t *pd = (uint64_t *)(low + pd_gpa);
+	for (unsigned int i = 0; i < 512; i++)
+		pd[i] = (align_down(gpa, GiB) + i * 2 * MiB) | PTE_PRESENT |
+			PTE_WRITE | PTE_HUGE;
+}
 
-		pdpt[i] = pd_gpa | PTE_PRESENT | PTE_WRITE;
-		for (unsigned int j = 0; j < 512; j++)
-			pd[j] = (i * GiB + j * 2 * MiB) | PTE_PRESENT |
-				PTE_WRITE | PTE_HUGE;
-	}
+/*
+ * The first 4 GiB, and what the kernel needs to start: boot.rst, "64-bit Boot
+ * Protocol".
+ */
+static void write_page_tables(const struct boot *boot, uint8_t *low)
+{
+	uint64_t first = boot->places.kernel;
+	uint64_t last = first + min_u64(boot->header.init_size, 4 * GiB) - 1;
+	uint64_t next = LAYOUT_PAGE_TABLES + PAGE;
+
+	memset(low + LAYOUT_PAGE_TABLES, 0, PAGE);
+	for (uint64_t gpa = 0; gpa < 4 * GiB; gpa += GiB)
+		map_gib(low, gpa, &next);
+	for (uint64_t gpa = align_down(first, GiB); gpa <= last; gpa += GiB)
+		map_gib(low, gpa, &next);
 }
 
 static void write_gdt(uint8_t *low)
@@ -393,8 +439,11 @@ static void write_zero_page(const struct boot *boot,
 	params->hdr.type_of_loader = LOADER_OTHER;
 	params->hdr.cmd_line_ptr = (uint32_t)LAYOUT_CMDLINE;
 	if (boot->initrd.fd >= 0) {
-		params->hdr.ramdisk_image = (uint32_t)boot->initrd_gpa;
+		params->hdr.ramdisk_image = (uint32_t)boot->places.initrd;
 		params->hdr.ramdisk_size = (uint32_t)boot->initrd.len;
+		params->ext_ramdisk_image =
+			(uint32_t)(boot->places.initrd >> 32);
+		params->ext_ramdisk_size = (uint32_t)(boot->initrd.len >> 32);
 	}
 	params->acpi_rsdp_addr = LAYOUT_ACPI;
 	for (size_t i = 0; i < layout->n_e820; i++) {
@@ -423,11 +472,11 @@ int boot_load(const struct boot *boot, const struct layout *layout,
 			return r;
 	}
 	memcpy(low + LAYOUT_CMDLINE, boot->cmdline, strlen(boot->cmdline) + 1);
-	write_page_tables(low);
+	write_page_tables(boot, low);
 	write_gdt(low);
 	write_zero_page(boot, layout, low);
 	*ret_entry = (struct boot_entry) {
-		.rip = boot->header.entry,
+		.rip = boot->header.entry + kernel_shift(boot),
 		.rsi = LAYOUT_ZERO_PAGE,
 		.rsp = LAYOUT_BOOT_STACK,
 		.cr3 = LAYOUT_PAGE_TABLES,

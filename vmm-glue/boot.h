@@ -34,6 +34,9 @@ struct boot_header {
 	uint64_t entry;	    /* guest address of the 64-bit entry point */
 	uint64_t load;	    /* the lowest guest address that it takes */
 	uint64_t init_size; /* bytes it needs there before it reads e820 */
+	/* It runs at any multiple of this from @load on; 0: nowhere else. */
+	uint64_t alignment;
+	bool above_4g; /* there, too, with its initrd */
 	uint64_t initrd_last;
 	uint32_t cmdline_max; /* without the terminator */
 	/* The setup header as it goes into the zero page, at 0x1f1. */
@@ -60,6 +63,24 @@ bool boot_is_elf(const uint8_t *head, size_t len);
 /** boot_parse_elf() - boot_parse_header() for a file that boot_is_elf() */
 int boot_parse_elf(const uint8_t *head, size_t len, uint64_t file_size,
 		   struct boot_header *ret_header, struct moat_err *err);
+
+/* Where kernel and initrd go. */
+struct boot_places {
+	uint64_t kernel; /* instead of struct boot_header's @load */
+	uint64_t initrd;
+};
+
+/**
+ * boot_choose_places() - find room in identity-placed RAM
+ * @initrd_len: bytes; 0: none
+ *
+ * Where the kernel would like to be, if there is RAM; else as low as can be.
+ * The initrd goes as high as its 32-bit pointer reaches, or above 4 GiB.
+ * Return: 0, or -ENOSPC with what stands in the way.
+ */
+int boot_choose_places(const struct boot_header *header,
+		       const struct layout *layout, uint64_t initrd_len,
+		       struct boot_places *ret_places, struct moat_err *err);
 
 struct boot;
 

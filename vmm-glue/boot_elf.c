@@ -246,6 +246,9 @@ int boot_parse_elf(const uint8_t *head, size_t len, uint64_t file_size,
 	if (r < 0)
 		return r;
 	find_extent(&header);
+	/* Its first code finds out where it is: head_64.S, __startup_64(). */
+	header.alignment = 2 * MiB;
+	header.above_4g = true;
 	header.initrd_last = INITRD_LAST;
 	header.cmdline_max = CMDLINE_MAX;
 	make_setup(&header);

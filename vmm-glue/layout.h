@@ -29,33 +29,34 @@
 
 #include "common/util.h"
 
-#define LAYOUT_RAM_LOW_MAX  (3 * GiB)
-#define LAYOUT_RAM_HIGH	    (4 * GiB)
+#define LAYOUT_RAM_LOW_MAX     (3 * GiB)
+#define LAYOUT_RAM_HIGH	       (4 * GiB)
 
-#define LAYOUT_ZERO_PAGE    UINT64_C(0x7000)
-#define LAYOUT_GDT	    UINT64_C(0x6000)
-#define LAYOUT_BOOT_STACK   UINT64_C(0x8ff0)
-#define LAYOUT_PAGE_TABLES  UINT64_C(0x9000) /* up to 0x1ffff */
-#define LAYOUT_CMDLINE	    UINT64_C(0x20000)
-#define LAYOUT_CMDLINE_MAX  UINT64_C(0x10000)
-#define LAYOUT_TRAMPOLINE   UINT64_C(0x80000) /* of identity-placed RAM */
-#define LAYOUT_TRAMP_END    UINT64_C(0x98000)
-#define LAYOUT_EBDA	    UINT64_C(0x9fc00)
-#define LAYOUT_ACPI	    UINT64_C(0xe0000) /* RSDP first: the BIOS area */
-#define LAYOUT_ACPI_END	    UINT64_C(0x100000)
-#define LAYOUT_KERNEL_MIN   UINT64_C(0x100000)
+#define LAYOUT_ZERO_PAGE       UINT64_C(0x7000)
+#define LAYOUT_GDT	       UINT64_C(0x6000)
+#define LAYOUT_BOOT_STACK      UINT64_C(0x8ff0)
+#define LAYOUT_PAGE_TABLES     UINT64_C(0x9000)
+#define LAYOUT_PAGE_TABLES_END UINT64_C(0x20000)
+#define LAYOUT_CMDLINE	       UINT64_C(0x20000)
+#define LAYOUT_CMDLINE_MAX     UINT64_C(0x10000)
+#define LAYOUT_TRAMPOLINE      UINT64_C(0x80000) /* of identity-placed RAM */
+#define LAYOUT_TRAMP_END       UINT64_C(0x98000)
+#define LAYOUT_EBDA	       UINT64_C(0x9fc00)
+#define LAYOUT_ACPI	       UINT64_C(0xe0000) /* RSDP first: the BIOS area */
+#define LAYOUT_ACPI_END	       UINT64_C(0x100000)
+#define LAYOUT_KERNEL_MIN      UINT64_C(0x100000)
 
-#define LAYOUT_MMIO32	    UINT64_C(0xc0000000)
-#define LAYOUT_MMIO32_LAST  UINT64_C(0xdfffffff)
-#define LAYOUT_ECAM	    UINT64_C(0xe0000000)
-#define LAYOUT_ECAM_LAST    UINT64_C(0xe1ffffff)
-#define LAYOUT_IOAPIC	    UINT64_C(0xfec00000)
-#define LAYOUT_IOAPIC_LAST  UINT64_C(0xfec00fff)
-#define LAYOUT_LAPIC	    UINT64_C(0xfee00000)
-#define LAYOUT_LAPIC_LAST   UINT64_C(0xfeefffff)
-#define LAYOUT_IDENTITY_MAP UINT64_C(0xfeffc000) /* one page */
-#define LAYOUT_TSS	    UINT64_C(0xfeffd000) /* three pages */
-#define LAYOUT_TSS_LAST	    UINT64_C(0xfeffffff)
+#define LAYOUT_MMIO32	       UINT64_C(0xc0000000)
+#define LAYOUT_MMIO32_LAST     UINT64_C(0xdfffffff)
+#define LAYOUT_ECAM	       UINT64_C(0xe0000000)
+#define LAYOUT_ECAM_LAST       UINT64_C(0xe1ffffff)
+#define LAYOUT_IOAPIC	       UINT64_C(0xfec00000)
+#define LAYOUT_IOAPIC_LAST     UINT64_C(0xfec00fff)
+#define LAYOUT_LAPIC	       UINT64_C(0xfee00000)
+#define LAYOUT_LAPIC_LAST      UINT64_C(0xfeefffff)
+#define LAYOUT_IDENTITY_MAP    UINT64_C(0xfeffc000) /* one page */
+#define LAYOUT_TSS	       UINT64_C(0xfeffd000) /* three pages */
+#define LAYOUT_TSS_LAST	       UINT64_C(0xfeffffff)
 
 /*
  * One for each device number of bus 0, and no more: Linux looks for devices on

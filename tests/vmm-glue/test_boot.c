@@ -671,14 +671,28 @@ START_TEST(a_vmlinux_fits_or_is_refused)
 END_TEST
 
 /* Walk the tables as the processor does. */
+static void check_identity_mapped(struct ram *ram, uint64_t cr3, uint64_t first,
+				  uint64_t end)
+{
+	const uint64_t mask = UINT64_C(0x000ffffffffff000);
+	const uint64_t *table;
+
+	for (uint64_t addr = first; addr < end; addr += 2 * MiB) {
+		table = ram_at(ram, cr3, 4096);
+		ck_assert_uint_eq(table[addr >> 39] & 3, 3);
+		table = ram_at(ram, table[addr >> 39] & mask, 4096);
+		ck_assert_uint_eq(table[addr >> 30 & 511] & 0x83, 3);
+		table = ram_at(ram, table[addr >> 30 & 511] & mask, 4096);
+		ck_assert_uint_eq(table[addr >> 21 & 511], addr | 0x83);
+	}
+}
+
 START_TEST(the_first_4_gib_are_identity_mapped)
 {
 	struct layout layout = layout_of(32 * MiB);
 	const struct ram_config config = { .size = layout.ram,
 					   .hugepages = HUGEPAGES_OFF };
-	const uint64_t mask = UINT64_C(0x000ffffffffff000);
 	struct boot_entry entry;
-	const uint64_t *table;
 	struct boot *boot;
 	struct ram *ram;
 
@@ -687,17 +701,71 @@ START_TEST(the_first_4_gib_are_identity_mapped)
 	ck_assert_int_eq(ram_create(&config, &ram, &err), 0);
 	ck_assert_int_eq(boot_place(boot, &layout, &err), 0);
 	ck_assert_int_eq(boot_load(boot, &layout, ram, &entry, &err), 0);
-	for (uint64_t addr = 0; addr < 4 * GiB; addr += 2 * MiB) {
-		table = ram_at(ram, entry.cr3, 4096);
-		ck_assert_uint_eq(table[addr >> 39] & 3, 3);
-		table = ram_at(ram, table[addr >> 39] & mask, 4096);
-		ck_assert_uint_eq(table[addr >> 30] & 0x83, 3);
-		table = ram_at(ram, table[addr >> 30] & mask, 4096);
-		ck_assert_uint_eq(table[addr >> 21 & 511], addr | 0x83);
-	}
+	check_identity_mapped(ram, entry.cr3, 0, 4 * GiB);
 	ram_destroy(ram);
 	boot_close(boot);
 	remove_files();
+}
+END_TEST
+
+/* Where RAM has its place already: here, all but the first MiB up there. */
+static void load_high(struct boot *boot, struct ram *ram, bool elf)
+{
+	struct layout layout = {
+		.identity = true,
+		.run = { { 4 * GiB, 64 * MiB } },
+		.n_runs = 1,
+	};
+	const struct boot_params *params;
+	struct boot_entry entry;
+	const char *initrd;
+	uint64_t at;
+
+	ck_assert_int_eq(boot_place(boot, &layout, &err), 0);
+	ck_assert_int_eq(boot_load(boot, &layout, ram, &entry, &err), 0);
+	if (elf) {
+		ck_assert_uint_eq(entry.rip % (2 * MiB), ELF_ENTRY % (2 * MiB));
+		ck_assert_mem_eq(ram_at(ram, 4 * GiB, phdr(0)->p_filesz),
+				 image + phdr(0)->p_offset, phdr(0)->p_filesz);
+	} else {
+		ck_assert_uint_eq(entry.rip, 4 * GiB + 0x200);
+		ck_assert_mem_eq(ram_at(ram, 4 * GiB, BODY_LEN),
+				 image + BODY_OFFSET, BODY_LEN);
+	}
+	check_identity_mapped(ram, entry.cr3, 0, 5 * GiB);
+	params = ram_at(ram, entry.rsi, sizeof(*params));
+	at = (uint64_t)params->ext_ramdisk_image << 32 |
+	     params->hdr.ramdisk_image;
+	ck_assert_uint_eq(at, 4 * GiB + 64 * MiB - 8192);
+	ck_assert_uint_eq(params->ext_ramdisk_size, 0);
+	initrd = ram_at(ram, at, 5000);
+	ck_assert_int_eq(initrd[4999], 'a' + 4999 % 26);
+	ck_assert_str_eq(ram_at(ram, params->hdr.cmd_line_ptr, 6), "quiet");
+}
+
+START_TEST(a_kernel_can_start_above_4_gib)
+{
+	const struct ram_config config = { .size = { .low = 2 * MiB,
+						     .high = 64 * MiB },
+					   .hugepages = HUGEPAGES_OFF };
+	struct boot *boot;
+	struct ram *ram;
+
+	for (unsigned int elf = 0; elf < 2; elf++) {
+		make_files(5000);
+		if (elf) {
+			make_elf();
+			put_file(kernel_path, image, sizeof(image));
+		}
+		ck_assert_int_eq(boot_open(kernel_path, initrd_path, "quiet",
+					   &boot, &err),
+				 0);
+		ck_assert_int_eq(ram_create(&config, &ram, &err), 0);
+		load_high(boot, ram, elf);
+		ram_destroy(ram);
+		boot_close(boot);
+		remove_files();
+	}
 }
 END_TEST
 
@@ -816,6 +884,6 @@ CHECK_MAIN("boot", a_good_header_is_understood, bad_headers_say_what_is_wrong,
 	   a_truncated_file_is_refused_at_any_length,
 	   garbage_is_refused_or_sane, everything_is_where_the_zero_page_says,
 	   a_vmlinux_is_loaded_by_its_segments, a_vmlinux_fits_or_is_refused,
-	   the_first_4_gib_are_identity_mapped,
+	   the_first_4_gib_are_identity_mapped, a_kernel_can_start_above_4_gib,
 	   kernel_and_initrd_fit_or_are_refused, bad_files_are_named,
 	   a_file_that_shrinks_is_an_error)
