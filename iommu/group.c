@@ -53,8 +53,20 @@ static bool is_noiommu(const struct moat_host *host, unsigned int id)
 	       strcmp(name, "vfio-noiommu") == 0;
 }
 
-int group_of_device(const struct moat_host *host, struct moat_bdf bdf,
-		    unsigned int *ret_id, struct moat_err *err)
+/* IOMMUs call it so; those of "DMA" and "DMA-FQ" translate. */
+static bool is_identity(const struct moat_host *host, unsigned int id)
+{
+	char path[PATH_MAX], type[64];
+
+	return moat_path(path, "%s/kernel/iommu_groups/%u/type", host->sysfs,
+			 id) == 0 &&
+	       moat_read_text(path, type, sizeof(type)) == 0 &&
+	       strcmp(type, "identity") == 0;
+}
+
+int group_kind(const struct moat_host *host, struct moat_bdf bdf,
+	       enum group_kind *ret_kind, unsigned int *ret_id,
+	       struct moat_err *err)
 {
 	char path[PATH_MAX], base[32], name[MOAT_BDF_STRLEN];
 	uint64_t id;
@@ -75,19 +87,45 @@ int group_of_device(const struct moat_host *host, struct moat_bdf bdf,
 		return moat_fail(err, r, "%s: %s is too long a path", name,
 				 host->sysfs);
 	r = link_basename(path, base, sizeof(base));
-	if (r < 0 || moat_parse_u64(base, 10, &id) < 0 || id > UINT_MAX)
+	if (r < 0 || moat_parse_u64(base, 10, &id) < 0 || id > UINT_MAX) {
+		*ret_kind = GROUP_NONE;
+		*ret_id = 0;
+		return 0;
+	}
+	*ret_id = (unsigned int)id;
+	if (is_noiommu(host, *ret_id))
+		*ret_kind = GROUP_NOIOMMU;
+	else
+		*ret_kind = is_identity(host, *ret_id) ? GROUP_IDENTITY
+						       : GROUP_FENCED;
+	return 0;
+}
+
+int group_of_device(const struct moat_host *host, struct moat_bdf bdf,
+		    unsigned int *ret_id, struct moat_err *err)
+{
+	enum group_kind kind = GROUP_NONE;
+	char name[MOAT_BDF_STRLEN];
+	unsigned int id = 0;
+	int r;
+
+	r = group_kind(host, bdf, &kind, &id, err);
+	if (r < 0)
+		return r;
+	moat_bdf_str(bdf, name);
+	if (kind == GROUP_NONE)
 		return moat_fail(err, -ENODEV,
 				 "%s: no IOMMU stands between the device and "
 				 "memory (it has no IOMMU group); turn VT-d or "
 				 "AMD-Vi on in the firmware, and boot an Intel "
 				 "machine with intel_iommu=on",
 				 name);
-	if (is_noiommu(host, (unsigned int)id))
+	if (kind == GROUP_NOIOMMU)
 		return moat_fail(err, -ENODEV,
 				 "%s: its group %u is one of VFIO's no-IOMMU "
 				 "mode: nothing would fence its DMA",
-				 name, (unsigned int)id);
-	*ret_id = (unsigned int)id;
+				 name, id);
+	*ret_id = id;
 	return 0;
 }
 

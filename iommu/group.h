@@ -22,6 +22,24 @@
 int group_of_device(const struct moat_host *host, struct moat_bdf bdf,
 		    unsigned int *ret_id, struct moat_err *err);
 
+/* What stands between a device and memory. */
+enum group_kind {
+	GROUP_NONE,	/* nothing: it has no group */
+	GROUP_NOIOMMU,	/* nothing: VFIO made a group up for it */
+	GROUP_IDENTITY, /* an IOMMU that lets all addresses through */
+	GROUP_FENCED,	/* an IOMMU that translates */
+};
+
+/**
+ * group_kind() - by the group's default domain, which is in force while no
+ * VFIO user has the group
+ * @ret_id: the group's number; 0: GROUP_NONE
+ * Return: 0, or -ENODEV: no such device.
+ */
+int group_kind(const struct moat_host *host, struct moat_bdf bdf,
+	       enum group_kind *ret_kind, unsigned int *ret_id,
+	       struct moat_err *err);
+
 /** group_reserved() - what the group's IOMMU reserves; see resv_parse() */
 int group_reserved(const struct moat_host *host, unsigned int id,
 		   struct resv_list *ret_list, struct moat_err *err);

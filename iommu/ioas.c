@@ -38,6 +38,7 @@ static const struct ioas_ops *const backends[] = {
 	/* NULL as name takes the first that is present. */
 	&iommufd_ops,
 	&type1_ops,
+	&bypass_ops,
 };
 
 static bool is_wanted(const struct ioas_ops *ops, const char *name,
@@ -329,10 +330,16 @@ static void limits_after_leave(struct moat_ioas *ioas)
 		limits_forget(ioas);
 }
 
+/* Is its file @dev's alone, and somebody to be told of it? */
+static bool first_of_file(const struct ioas_device *dev)
+{
+	return dev->file->fd >= 0 && dev->file->users == 1;
+}
+
 /* Undoes device_join(). Called with the lock held. */
 static void device_leave(struct moat_ioas *ioas, struct ioas_device *dev)
 {
-	if (dev->file->users == 1 && ioas->hooks.file_removed)
+	if (first_of_file(dev) && ioas->hooks.file_removed)
 		ioas->hooks.file_removed(ioas->hooks.opaque, dev->file->fd);
 	device_unlink(ioas, dev);
 	ioas->ops->leave(ioas, dev);
@@ -361,7 +368,7 @@ static int device_join(struct moat_ioas *ioas, struct ioas_device *dev,
 		(void)moat_fail_prefix(err, r, "%s", dev->name);
 		goto leave;
 	}
-	if (dev->file->users == 1 && ioas->hooks.file_added) {
+	if (first_of_file(dev) && ioas->hooks.file_added) {
 		r = ioas->hooks.file_added(ioas->hooks.opaque, dev->file->fd,
 					   err);
 		if (r < 0) {
@@ -606,6 +613,11 @@ int moat_ioas_windows(struct moat_ioas *ioas,
 	*ret_ranges = limits.windows.ranges;
 	*ret_n = limits.windows.n;
 	return 0;
+}
+
+bool moat_ioas_is_fence(const struct moat_ioas *ioas)
+{
+	return ioas->ops != &bypass_ops;
 }
 
 const char *moat_ioas_backend(const struct moat_ioas *ioas)

@@ -35,7 +35,7 @@ struct ioas_map {
  * which several devices can share, or one device's cdev.
  */
 struct ioas_file {
-	int fd;
+	int fd;		    /* -1: it is not VFIO's (bypass) */
 	unsigned int group; /* the IOMMU group's number */
 	unsigned int users; /* devices of this address space; > 0 */
 	struct resv_list reserved;
@@ -140,6 +140,7 @@ int ioas_check_reserved(const struct moat_ioas *ioas,
 int ioas_check_maps(const struct moat_ioas *ioas,
 		    const struct ioas_limits *limits, struct moat_err *err);
 
+extern const struct ioas_ops bypass_ops;
 extern const struct ioas_ops iommufd_ops;
 extern const struct ioas_ops type1_ops;
 

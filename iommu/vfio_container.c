@@ -58,6 +58,12 @@ int vfio_container_set_type1v2(const struct vfio_sys *sys, int fd)
 			       VFIO_TYPE1v2_IOMMU);
 }
 
+int vfio_container_set_noiommu(const struct vfio_sys *sys, int fd)
+{
+	return sys->ops->ioctl(sys->opaque, fd, VFIO_SET_IOMMU,
+			       VFIO_NOIOMMU_IOMMU);
+}
+
 /* The raw answer, of whatever length it has; freed by the caller. */
 static int get_raw_info(const struct vfio_sys *sys, int fd,
 			struct vfio_iommu_type1_info **ret_raw)

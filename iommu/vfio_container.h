@@ -30,6 +30,9 @@ int vfio_container_has_type1v2(const struct vfio_sys *sys, int fd,
 /** vfio_container_set_type1v2() - after the first group was added */
 int vfio_container_set_type1v2(const struct vfio_sys *sys, int fd);
 
+/** vfio_container_set_noiommu() - the same for a group that has no IOMMU */
+int vfio_container_set_noiommu(const struct vfio_sys *sys, int fd);
+
 struct vfio_container_info {
 	uint64_t page_sizes; /* bitmap; 0 when the kernel told none */
 	bool has_windows;    /* Linux 5.4 and later */

@@ -180,7 +180,10 @@ static int open_locked(struct fake *fake, const char *path, int flags)
 			return fake_cdev_open(fake, &fake->devices[i]);
 	}
 	for (unsigned int i = 0; i < fake->n_groups; i++) {
-		if (sscanf(path, "/vfio/%u", &id) == 1 &&
+		if (sscanf(path,
+			   fake->groups[i].noiommu ? "/vfio/noiommu-%u"
+						   : "/vfio/%u",
+			   &id) == 1 &&
 		    id == fake->groups[i].id)
 			return group_open(fake, &fake->groups[i]);
 	}
@@ -436,9 +439,13 @@ static int unmap_dma(struct fake *fake, struct fake_container *c,
 static int set_iommu(struct fake *fake, struct fake_container *c,
 		     unsigned long arg)
 {
-	if (c->has_iommu || c->n_groups == 0 || arg != VFIO_TYPE1v2_IOMMU)
+	if (c->has_iommu || c->n_groups == 0)
 		return fake_wrong(fake, -EINVAL);
 	for (unsigned int i = 0; i < fake->n_groups; i++) {
+		if (fake->groups[i].container == c &&
+		    arg != (fake->groups[i].noiommu ? VFIO_NOIOMMU_IOMMU
+						    : VFIO_TYPE1v2_IOMMU))
+			return fake_wrong(fake, -EINVAL);
 		if (fake->groups[i].container == c &&
 		    fake->groups[i].enter_errno)
 			return fake->groups[i].enter_errno;
@@ -811,6 +818,16 @@ struct fake_device *fake_add_device(struct fake *fake, const char *name,
 		fake_write(fake, path, number);
 	}
 	return device;
+}
+
+void fake_make_noiommu(struct fake *fake, struct fake_device *device)
+{
+	char path[PATH_MAX];
+
+	device->group->noiommu = true;
+	(void)moat_path(path, "sys/kernel/iommu_groups/%u/name",
+			device->group->id);
+	fake_write(fake, path, "vfio-noiommu\n");
 }
 
 struct moat_ioas_config fake_config(struct fake *fake)

@@ -50,6 +50,7 @@ struct fake_group {
 	unsigned int id;
 	int open_errno; /* negative: what opening it answers */
 	bool not_viable;
+	bool noiommu;	 /* made up by VFIO; see fake_make_noiommu() */
 	int enter_errno; /* SET_CONTAINER; or SET_IOMMU as first group */
 	/* The rest is state. */
 	bool file_open;
@@ -162,6 +163,9 @@ void fake_fini(struct fake *fake);
 /* @driver: NULL for none. The group is made when it is new. */
 struct fake_device *fake_add_device(struct fake *fake, const char *name,
 				    unsigned int group, const char *driver);
+
+/* The device's group is one of VFIO's no-IOMMU mode. */
+void fake_make_noiommu(struct fake *fake, struct fake_device *device);
 
 /* Write a file of the tree; @path is below its root. */
 void fake_write(struct fake *fake, const char *path, const char *text);

@@ -101,7 +101,7 @@ START_TEST(unknown_backend_is_refused)
 	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), -EINVAL);
 	ck_assert_ptr_null(ioas);
 	ck_assert_str_eq(err.msg, "there is no IOMMU backend 'type2'; there "
-				  "is: iommufd, type1");
+				  "is: iommufd, type1, bypass");
 	fake_fini(&fake);
 }
 END_TEST

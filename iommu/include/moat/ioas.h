@@ -72,7 +72,11 @@ struct moat_ioas_files {
 };
 
 struct moat_ioas_config {
-	const char *backend; /* "iommufd", "type1"; NULL: the best present */
+	/*
+	 * "iommufd", "type1"; NULL: the best present. "bypass", by name only,
+	 * is none at all: see moat_ioas_is_fence().
+	 */
+	const char *backend;
 	struct moat_ioas_hooks hooks;	/* all NULL: nobody to tell */
 	const struct moat_host *host;	/* NULL: this machine */
 	const struct vfio_sys_ops *sys; /* NULL: the kernel; else a fake */
@@ -98,6 +102,23 @@ int moat_ioas_create(const struct moat_ioas_config *config,
 		     struct moat_ioas **ret_ioas, struct moat_err *err)
 	__attribute__((visibility("default")));
 
+/**
+ * moat_ioas_is_fence() - does it keep devices from other memory?
+ *
+ * The "bypass" backend does not: its devices use host-physical addresses, with
+ * no IOMMU in front of them or one that lets all through, and reach whatever
+ * they like. A map there only checks that each page of the memory is at its
+ * IOVA; the caller has pinned the memory so that it stays there (io_uring's
+ * registered buffers do), and keeps it from everybody else until bus mastering
+ * is off, whatever becomes of the process. A device is VFIO's in no-IOMMU
+ * mode, or bound to uio_pci_generic, its group's type "identity" if it has
+ * one; attaching the latter gives -1 for the fd.
+ * moat_ioas_map() may answer -EADDRNOTAVAIL (a page that is elsewhere) and
+ * -EPERM (CAP_SYS_ADMIN is missing).
+ */
+bool moat_ioas_is_fence(const struct moat_ioas *ioas)
+	__attribute__((visibility("default")));
+
 /** moat_ioas_backend() - the name of the backend that was taken */
 const char *moat_ioas_backend(const struct moat_ioas *ioas)
 	__attribute__((visibility("default")));
@@ -113,7 +134,7 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
  * moat_ioas_attach() - put a device into the address space and open it
  * @bdf:	   bound to vfio-pci (VFIO's driver), its group viable
  * @ret_device_fd: the VFIO device; the caller closes it, and does so before
- *		   moat_ioas_detach()
+ *		   moat_ioas_detach(). -1: there is none (bypass)
  *
  * The kernel resets the device as it opens it, which takes 100 ms and more:
  * no lock is held meanwhile, devices may be attached in parallel. Opening
