@@ -227,14 +227,21 @@ void config_write(struct moat_device *dev, uint16_t offset, unsigned int size,
 				  value >> o.value_at);
 }
 
-/* COMMAND as the device must have it now. */
+/*
+ * COMMAND as the device must have it now. VFIO does not write INTx Disable
+ * through but masks what it has connected, and looks for an interrupt that is
+ * pending when it is cleared (drivers/vfio/pci/vfio_pci_config.c,
+ * vfio_basic_config_write()): a driver that masks at each interrupt must not
+ * have the connection torn down each time.
+ */
 static uint16_t host_command_wanted(const struct moat_device *dev)
 {
 	uint16_t guest = (uint16_t)config_get(&dev->cfg, PCI_COMMAND, 2);
-	uint16_t want = guest & COMMAND_DECODE;
+	uint16_t want = guest & PCI_COMMAND_INTX_DISABLE;
 
 	if (!device_is_awake(dev))
-		return 0;
+		return want;
+	want |= guest & COMMAND_DECODE;
 	if (dev->armed)
 		want |= guest & PCI_COMMAND_MASTER;
 	return want;
@@ -306,6 +313,7 @@ static void command_written(struct moat_device *dev, uint16_t first,
 	if (old == now && !command_lost(dev))
 		return;
 	config_decode_changed(dev);
+	/* The pin may have had no connection: try again. */
 	if ((old ^ now) & PCI_COMMAND_INTX_DISABLE)
 		irq_sync(dev);
 }

@@ -156,14 +156,17 @@ START_TEST(command_reaches_device)
 		   PCI_COMMAND_INTX_DISABLE);
 	/* RAM is not mapped yet: the guest may ask, but not master. */
 	ck_assert_uint_eq(rd(PCI_COMMAND, 2), 0x547);
-	ck_assert_uint_eq(host_command(), PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+	ck_assert_uint_eq(host_command(), PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+						  PCI_COMMAND_INTX_DISABLE);
 	ck_assert(!fx.fn.mastered);
 	moat_device_arm(fx.dev);
 	ck_assert_uint_eq(host_command(), PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
-						  PCI_COMMAND_MASTER);
+						  PCI_COMMAND_MASTER |
+						  PCI_COMMAND_INTX_DISABLE);
 	wr(PCI_COMMAND, 1, PCI_COMMAND_MEMORY);
 	ck_assert_uint_eq(rd(PCI_COMMAND, 2), 0x502);
-	ck_assert_uint_eq(host_command(), PCI_COMMAND_MEMORY);
+	ck_assert_uint_eq(host_command(),
+			  PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
 	fixture_fini(&fx);
 	ck_assert_uint_eq(host_command(), 0);
 }
