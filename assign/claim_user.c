@@ -14,14 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "assign/claim.h"
 #include "assign/host_pci_internal.h"
-#include "common/io.h"
-#include "common/parse.h"
+#include "common/process.h"
 
 #define CDEVS_MAX 2 /* there is one; names beyond are another function's */
 
@@ -81,80 +79,16 @@ static bool ends_in(const char *path, const char *node)
 	       strcmp(path + len - n, node) == 0;
 }
 
-static bool is_node(const struct nodes *nodes, const char *path)
+static bool is_node(const void *opaque, const char *path)
 {
+	const struct nodes *nodes = opaque;
+
 	if (ends_in(path, nodes->group))
 		return true;
 	for (size_t i = 0; i < nodes->n_cdevs; i++)
 		if (ends_in(path, nodes->cdev[i]))
 			return true;
 	return false;
-}
-
-static bool process_has(const struct moat_host *host, int pid,
-			const struct nodes *nodes)
-{
-	char dir[PATH_MAX], link[PATH_MAX], target[PATH_MAX];
-	const struct dirent *entry;
-	bool found = false;
-	ssize_t n;
-	DIR *d;
-
-	if (moat_path(dir, "%s/%d/fd", host->procfs, pid) < 0)
-		return false;
-	d = opendir(dir);
-	if (!d)
-		return false;
-	while (!found && (entry = readdir(d))) {
-		if (moat_path(link, "%s/%s", dir, entry->d_name) < 0)
-			continue;
-		n = readlink(link, target, sizeof(target) - 1);
-		if (n < 0)
-			continue;
-		target[n] = '\0';
-		found = is_node(nodes, target);
-	}
-	(void)closedir(d);
-	return found;
-}
-
-static void read_comm(const struct moat_host *host,
-		      struct moat_host_pci_user *user)
-{
-	char path[PATH_MAX];
-
-	if (moat_path(path, "%s/%d/comm", host->procfs, user->pid) < 0 ||
-	    moat_read_text(path, user->comm, sizeof(user->comm)) < 0)
-		user->comm[0] = '\0';
-	for (char *p = user->comm; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-}
-
-static bool find_process(const struct moat_host *host,
-			 const struct nodes *nodes,
-			 struct moat_host_pci_user *user)
-{
-	const struct dirent *entry;
-	bool found = false;
-	uint64_t pid;
-	DIR *d;
-
-	d = opendir(host->procfs);
-	if (!d)
-		return false;
-	while (!found && (entry = readdir(d))) {
-		if (moat_parse_u64(entry->d_name, 10, &pid) < 0 ||
-		    pid > INT_MAX)
-			continue;
-		found = process_has(host, (int)pid, nodes);
-		if (found)
-			user->pid = (int)pid;
-	}
-	(void)closedir(d);
-	if (found)
-		read_comm(host, user);
-	return found;
 }
 
 static bool group_is_taken(const struct moat_host *host,
@@ -177,6 +111,7 @@ bool claim_find_user(const struct moat_host *host, struct moat_bdf bdf,
 		     bool probe, struct moat_host_pci_user *ret_user)
 {
 	struct moat_host_pci_user user = { .pid = 0 };
+	struct moat_process process;
 	struct nodes nodes;
 	bool taken;
 
@@ -184,8 +119,12 @@ bool claim_find_user(const struct moat_host *host, struct moat_bdf bdf,
 	if (!nodes.group[0] && !nodes.n_cdevs)
 		return false;
 	taken = probe && group_is_taken(host, &nodes);
-	if (find_process(host, &nodes, &user))
+	if (moat_process_find(host, 0, is_node, &nodes, &process)) {
+		user.pid = process.pid;
+		(void)snprintf(user.comm, sizeof(user.comm), "%s",
+			       process.comm);
 		taken = true;
+	}
 	if (taken)
 		*ret_user = user;
 	return taken;

@@ -45,21 +45,6 @@ const char *host_pci_short(struct moat_bdf bdf, char buf[MOAT_BDF_STRLEN])
 	return buf;
 }
 
-int host_pci_link_name(const char *path, char *buf, size_t size)
-{
-	char target[PATH_MAX];
-	const char *slash;
-	ssize_t n;
-
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
-		return -errno;
-	target[n] = '\0';
-	slash = strrchr(target, '/');
-	n = snprintf(buf, size, "%s", slash ? slash + 1 : target);
-	return (size_t)n < size ? 0 : -EFBIG;
-}
-
 int host_pci_driver(const struct moat_host *host, struct moat_bdf bdf,
 		    char ret_driver[MOAT_DRIVER_MAX])
 {
@@ -69,7 +54,7 @@ int host_pci_driver(const struct moat_host *host, struct moat_bdf bdf,
 	r = host_pci_attr(host, bdf, "driver", path);
 	if (r < 0)
 		return r;
-	r = host_pci_link_name(path, ret_driver, MOAT_DRIVER_MAX);
+	r = moat_link_name(path, ret_driver, MOAT_DRIVER_MAX);
 	if (r != -ENOENT)
 		return r;
 	r = host_pci_attr(host, bdf, "", path);
@@ -89,7 +74,7 @@ int host_pci_group_number(const struct moat_host *host, struct moat_bdf bdf,
 
 	*ret_noiommu = false;
 	if (host_pci_attr(host, bdf, "iommu_group", path) < 0 ||
-	    host_pci_link_name(path, text, sizeof(text)) < 0 ||
+	    moat_link_name(path, text, sizeof(text)) < 0 ||
 	    moat_parse_u64(text, 10, &number) < 0 || number > INT_MAX)
 		return MOAT_NO_GROUP;
 	if (host_pci_attr(host, bdf, "iommu_group/name", path) == 0 &&
@@ -226,7 +211,7 @@ static void read_sriov(const struct moat_host *host, struct moat_host_pci *fn)
 	    moat_parse_u64(text, 10, &n) == 0 && n <= UINT16_MAX)
 		fn->n_vfs = (unsigned int)n;
 	if (host_pci_attr(host, fn->bdf, "physfn", path) == 0 &&
-	    host_pci_link_name(path, text, sizeof(text)) == 0 &&
+	    moat_link_name(path, text, sizeof(text)) == 0 &&
 	    moat_bdf_parse(text, &fn->pf, NULL) == 0)
 		fn->is_vf = true;
 }

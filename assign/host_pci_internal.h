@@ -32,12 +32,6 @@ int host_pci_attr(const struct moat_host *host, struct moat_bdf bdf,
 const char *host_pci_short(struct moat_bdf bdf, char buf[MOAT_BDF_STRLEN]);
 
 /**
- * host_pci_link_name() - last component of what a symbolic link points to
- * Return: 0, or readlink's errno, negative; -EFBIG when it does not fit.
- */
-int host_pci_link_name(const char *path, char *buf, size_t size);
-
-/**
  * host_pci_ports() - the host's ports behind an I/O BAR
  * @len: ports that it has
  *

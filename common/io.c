@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,6 +125,24 @@ int moat_write_text(const char *path, const char *text)
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	return r;
+}
+
+int moat_link_name(const char *path, char *buf, size_t size)
+{
+	char target[PATH_MAX];
+	const char *name;
+	ssize_t n;
+
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	name = name ? name + 1 : target;
+	if (strlen(name) >= size)
+		return -EFBIG;
+	memcpy(buf, name, strlen(name) + 1);
+	return 0;
 }
 
 int moat_read_file(const char *path, size_t max, void **ret_data,

@@ -35,6 +35,12 @@ int moat_read_text(const char *path, char *buf, size_t size);
 int moat_write_text(const char *path, const char *text);
 
 /**
+ * moat_link_name() - the last part of what a symbolic link points to
+ * Return: 0, -EFBIG when it does not fit, or readlink's errno.
+ */
+int moat_link_name(const char *path, char *buf, size_t size);
+
+/**
  * moat_read_file() - read a whole file into memory
  * @max: refuse a larger one with -EFBIG
  *

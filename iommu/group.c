@@ -4,10 +4,8 @@
  * nothing. What is read for an error message alone is best effort: a file
  * that cannot be read leaves its part of the message out.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,31 +14,13 @@
 
 #include "common/io.h"
 #include "common/parse.h"
+#include "common/process.h"
 #include "common/util.h"
 #include "common/vfio_driver.h"
 #include "iommu/group.h"
 
 /* An attribute of sysfs is at most a page, and pages go up to 64 KiB. */
 #define RESERVED_MAX (64 * 1024 + 1)
-
-/* The last part of what the symbolic link @path names. */
-static int link_basename(const char *path, char *buf, size_t size)
-{
-	char target[PATH_MAX];
-	const char *base;
-	ssize_t n;
-
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
-		return -errno;
-	target[n] = '\0';
-	base = strrchr(target, '/');
-	base = base ? base + 1 : target;
-	if (strlen(base) >= size)
-		return -ENAMETOOLONG;
-	memcpy(buf, base, strlen(base) + 1);
-	return 0;
-}
 
 /* A group that VFIO made up for a device without an IOMMU (no-IOMMU mode). */
 static bool is_noiommu(const struct moat_host *host, unsigned int id)
@@ -86,7 +66,7 @@ int group_kind(const struct moat_host *host, struct moat_bdf bdf,
 	if (r < 0)
 		return moat_fail(err, r, "%s: %s is too long a path", name,
 				 host->sysfs);
-	r = link_basename(path, base, sizeof(base));
+	r = moat_link_name(path, base, sizeof(base));
 	if (r < 0 || moat_parse_u64(base, 10, &id) < 0 || id > UINT_MAX) {
 		*ret_kind = GROUP_NONE;
 		*ret_id = 0;
@@ -162,7 +142,7 @@ void group_driver(const struct moat_host *host, struct moat_bdf bdf, char *buf,
 	buf[0] = '\0';
 	if (moat_path(path, "%s/bus/pci/devices/%s/driver", host->sysfs,
 		      moat_bdf_str(bdf, name)) == 0)
-		(void)link_basename(path, buf, size);
+		(void)moat_link_name(path, buf, size);
 }
 
 /* Drivers that leave a group's DMA alone: VFIO's own, and those without. */
@@ -198,7 +178,7 @@ void group_culprits(const struct moat_host *host, unsigned int id, char *buf,
 		    moat_path(path,
 			      "%s/kernel/iommu_groups/%u/devices/%s/driver",
 			      host->sysfs, id, entry->d_name) < 0 ||
-		    link_basename(path, driver, sizeof(driver)) < 0 ||
+		    moat_link_name(path, driver, sizeof(driver)) < 0 ||
 		    driver_is_harmless(driver))
 			continue;
 		n = snprintf(buf + used, size - used, "%s%s (%s)",
@@ -210,58 +190,22 @@ void group_culprits(const struct moat_host *host, unsigned int id, char *buf,
 	(void)closedir(dir);
 }
 
-/* Has the process @pid, a directory of procfs, @file open? */
-static bool has_open(const struct moat_host *host, const char *pid,
-		     const char *file)
+static bool is_file(const void *file, const char *path)
 {
-	char path[PATH_MAX], target[PATH_MAX];
-	struct dirent *entry;
-	bool found = false;
-	ssize_t n;
-	DIR *dir;
-
-	if (moat_path(path, "%s/%s/fd", host->procfs, pid) < 0)
-		return false;
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		n = readlinkat(dirfd(dir), entry->d_name, target,
-			       sizeof(target) - 1);
-		if (n < 0)
-			continue;
-		target[n] = '\0';
-		found = strcmp(target, file) == 0;
-	}
-	(void)closedir(dir);
-	return found;
+	return strcmp(path, file) == 0;
 }
 
 void group_holder(const struct moat_host *host, const char *file, bool or_self,
 		  char *buf, size_t size)
 {
-	char path[PATH_MAX], comm[32];
-	struct dirent *entry;
-	DIR *dir;
+	struct moat_process process;
 
 	buf[0] = '\0';
-	dir = opendir(host->procfs);
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    (!or_self && atol(entry->d_name) == getpid()) ||
-		    !has_open(host, entry->d_name, file))
-			continue;
-		if (moat_path(path, "%s/%s/comm", host->procfs, entry->d_name) <
-			    0 ||
-		    moat_read_text(path, comm, sizeof(comm)) < 0)
-			(void)snprintf(comm, sizeof(comm), "a program");
-		(void)snprintf(buf, size, "%s (process %s)", comm,
-			       entry->d_name);
-		break;
-	}
-	(void)closedir(dir);
+	if (moat_process_find(host, or_self ? 0 : getpid(), is_file, file,
+			      &process))
+		(void)snprintf(buf, size, "%s (process %d)",
+			       process.comm[0] ? process.comm : "a program",
+			       process.pid);
 }
 
 /* By line: on a large machine the file is megabytes. */

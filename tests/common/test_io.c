@@ -75,6 +75,25 @@ START_TEST(whole_files_are_read_whole_or_not_at_all)
 }
 END_TEST
 
+START_TEST(links_are_named_by_their_end)
+{
+	char buf[8] = "";
+
+	make_file("");
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink("../../drivers/vfio-pc", path), 0);
+	ck_assert_int_eq(moat_link_name(path, buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "vfio-pc");
+	ck_assert_int_eq(moat_link_name(path, buf, 7), -EFBIG);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink("plain", path), 0);
+	ck_assert_int_eq(moat_link_name(path, buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "plain");
+	remove_file();
+	ck_assert_int_eq(moat_link_name("/", buf, sizeof(buf)), -EINVAL);
+}
+END_TEST
+
 START_TEST(transfers_are_whole)
 {
 	char buf[8] = "";
@@ -141,4 +160,5 @@ END_TEST
 
 CHECK_MAIN("io", text_loses_its_newline_and_must_fit,
 	   whole_files_are_read_whole_or_not_at_all, transfers_are_whole,
-	   errors_say_and_prefix, log_lines_carry_the_device)
+	   links_are_named_by_their_end, errors_say_and_prefix,
+	   log_lines_carry_the_device)

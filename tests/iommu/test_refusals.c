@@ -135,7 +135,7 @@ static void held_by_process(void)
 	add_a()->group->open_errno = -EBUSY;
 	fake_write(&fake, "proc/17/comm", "bash\n");
 	fake_link(&fake, "/dev/pts/0", "proc/17/fd/0");
-	fake_write(&fake, "proc/4711/comm", "qemu-system-x86\n");
+	fake_write(&fake, "proc/4711/comm", "qemu\033[2J\n");
 	fake_link(&fake, "/dev/pts/0", "proc/4711/fd/0");
 	(void)moat_path(path, "%s/vfio/7", fake.dev);
 	fake_link(&fake, path, "proc/4711/fd/12");
@@ -279,7 +279,7 @@ static const struct {
 	{ held_by_process, 0, -EBUSY,
 	  "0000:04:08.0: its IOMMU group is in use: %ROOT/dev/vfio/7 is held "
 	  "by "
-	  "qemu-system-x86 (process 4711)" },
+	  "qemu?[2J (process 4711)" },
 	{ held_by_unknown, 0, -EBUSY,
 	  "0000:04:08.0: its IOMMU group is in use: %ROOT/dev/vfio/7 is held "
 	  "by "
