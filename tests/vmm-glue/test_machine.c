@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,18 @@ static struct moat_err err;
 static char dir[] = "/tmp/moat-machine-XXXXXX";
 static char kernel_path[64], serial_spec[64], timeline_path[64];
 static struct run_options opts;
+
+/* Devices may be armed only when all of them are plugged. */
+static atomic_uint n_armed;
+
+void __real_machine_devices_arm(struct machine_devices *devices);
+void __wrap_machine_devices_arm(struct machine_devices *devices);
+
+void __wrap_machine_devices_arm(struct machine_devices *devices)
+{
+	atomic_fetch_add(&n_armed, 1);
+	__real_machine_devices_arm(devices);
+}
 
 static void put_kernel(void)
 {
@@ -120,6 +133,7 @@ START_TEST(building_leaves_nothing_whichever_call_fails)
 	n = fake.n_calls;
 	teardown();
 	ck_assert_uint_gt(n, 40);
+	ck_assert_uint_eq(n_armed, 1);
 	/* Sanitizers have a thread of their own from the first one on. */
 	threads = count_entries("/proc/self/task");
 	for (unsigned int i = 1; i <= n; i++) {
@@ -130,6 +144,7 @@ START_TEST(building_leaves_nothing_whichever_call_fails)
 			"call %u", i);
 		ck_assert_ptr_null(machine);
 		ck_assert_msg(err.msg[0], "call %u: no sentence", i);
+		ck_assert_msg(n_armed == 1, "call %u: armed", i);
 		teardown();
 		ck_assert_uint_eq(count_entries("/proc/self/fd"), fds);
 		/* A thread that is joined may be listed a moment longer. */
