@@ -32,6 +32,7 @@
 
 #include "common/clock.h"
 #include "common/util.h"
+#include "iommu/group.h"
 #include "iommu/ioas_impl.h"
 
 static const struct ioas_ops *const backends[] = {
@@ -169,15 +170,21 @@ static int check_region(struct moat_iova_range range,
 			 region->range.last, region->type, dev->name);
 }
 
-int ioas_check_reserved(const struct moat_ioas *ioas,
-			const struct ioas_device *dev,
-			const struct resv_list *reserved, struct moat_err *err)
+int ioas_read_reserved(const struct moat_ioas *ioas,
+		       const struct ioas_device *dev, struct moat_err *err)
 {
-	int r = 0;
+	struct ioas_file *file = dev->file;
+	int r;
 
+	r = group_reserved(ioas->host, file->group, &file->reserved, err);
 	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++)
-		r = check_region(ioas->maps[i].range, dev, reserved, err);
-	return r;
+		r = check_region(ioas->maps[i].range, dev, &file->reserved,
+				 err);
+	if (r < 0) {
+		resv_free(&file->reserved);
+		return moat_fail_prefix(err, r, "%s", dev->name);
+	}
+	return 0;
 }
 
 /* Can every device reach @range? The sentence shows what they can. */

@@ -124,12 +124,13 @@ struct moat_ioas {
 };
 
 /**
- * ioas_check_reserved() - may @dev's group share the ranges that are there?
- * Return: 0, or -EADDRINUSE naming the range, the device and the region.
+ * ioas_read_reserved() - fill in what @dev's group reserves
+ *
+ * Return: 0; -EADDRINUSE, naming the range, the device and the region, when
+ * what is mapped meets it; or what reading failed with. Then it is empty.
  */
-int ioas_check_reserved(const struct moat_ioas *ioas,
-			const struct ioas_device *dev,
-			const struct resv_list *reserved, struct moat_err *err);
+int ioas_read_reserved(const struct moat_ioas *ioas,
+		       const struct ioas_device *dev, struct moat_err *err);
 
 /**
  * ioas_check_maps() - does what is mapped suit @limits?

@@ -25,7 +25,6 @@
  * device_cdev.c and drivers/iommu/iommufd/ for what an errno means.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/iommufd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,27 +122,18 @@ static void ioas_end(struct moat_ioas *ioas)
 static int cdev_open(struct moat_ioas *ioas, struct ioas_device *dev,
 		     struct moat_err *err)
 {
-	struct ioas_file *file = dev->file;
 	char path[PATH_MAX];
 	int r;
 
 	r = iommufd_cdev_path(ioas, dev, path, err);
 	if (r < 0)
 		return r;
-	r = group_reserved(ioas->host, file->group, &file->reserved, err);
+	r = ioas_read_reserved(ioas, dev, err);
 	if (r < 0)
-		return moat_fail_prefix(err, r, "%s", dev->name);
-	r = ioas_check_reserved(ioas, dev, &file->reserved, err);
-	if (r < 0) {
-		(void)moat_fail_prefix(err, r, "%s", dev->name);
-		goto free_reserved;
-	}
+		return r;
 	r = iommufd_cdev_get(ioas, dev, path, err);
 	if (r < 0)
-		goto free_reserved;
-	return 0;
-free_reserved:
-	resv_free(&file->reserved);
+		resv_free(&dev->file->reserved);
 	return r;
 }
 
@@ -216,14 +206,8 @@ static int bind_explain(const struct moat_ioas *ioas,
 	char path[PATH_MAX], who[WHO_MAX], param[PATH_MAX];
 
 	if (r == -EBUSY &&
-	    moat_path(path, "%s/vfio/%u", ioas->host->dev, file->group) == 0) {
-		group_holder(ioas->host, path, true, who, sizeof(who));
-		return moat_fail(err, r,
-				 "%s: its IOMMU group is in use: %s is held by "
-				 "%s",
-				 dev->name, path,
-				 who[0] ? who : "another process");
-	}
+	    moat_path(path, "%s/vfio/%u", ioas->host->dev, file->group) == 0)
+		return refusal_busy(ioas, dev, path, err);
 	if (r != -EPERM && r != -EINVAL)
 		return moat_fail(err, r, "%s: opening the device: %s",
 				 dev->name, strerror(-r));
@@ -375,13 +359,8 @@ static int iommufd_limits(struct moat_ioas *ioas,
 		return moat_fail(err, r, "asking what the IOMMU can map: %s",
 				 strerror(-r));
 	/* The kernel does this as it attaches; some may be on their way. */
-	for (dev = ioas->devices; dev; dev = dev->next) {
-		const struct resv_list *reserved = &dev->file->reserved;
-
-		for (size_t i = 0; r == 0 && i < reserved->n; i++)
-			r = range_set_remove(&windows.ranges,
-					     reserved->regions[i].range);
-	}
+	for (dev = ioas->devices; r == 0 && dev; dev = dev->next)
+		r = resv_remove_from(&dev->file->reserved, &windows.ranges);
 	if (r < 0) {
 		range_set_free(&windows.ranges);
 		return moat_fail(err, r, "out of memory");
@@ -403,38 +382,15 @@ static int iommufd_allow_pinning(struct moat_ioas *ioas, uint64_t bytes,
 	return memlock_allow(&ioas->sys, ioas->host, &use, ret_any, err);
 }
 
-static int map_explain(struct moat_ioas *ioas, const struct ioas_map *map,
-		       int r, struct moat_err *err)
+static int iommufd_map_range(struct moat_ioas *ioas, const struct ioas_map *map,
+			     struct moat_err *err)
 {
-	const struct iommufd *t = ioas->backend;
+	struct iommufd *t = ioas->backend;
 	const struct memlock_use use = {
 		.by_user = true,
 		.mapped = t->mapped,
 		.bytes = map->range.last - map->range.first + 1,
 	};
-
-	switch (r) {
-	case -ENOMEM:
-		return memlock_explain(&ioas->sys, ioas->host, &use, err);
-	case -EFAULT:
-		return moat_fail(err, r,
-				 "mapping IOVA 0x%" PRIx64 "-0x%" PRIx64
-				 ": there is not memory of the right kind at "
-				 "all of its host addresses",
-				 map->range.first, map->range.last);
-	default:
-		return moat_fail(err, r,
-				 "mapping IOVA 0x%" PRIx64 "-0x%" PRIx64
-				 ": IOMMU_IOAS_MAP: %s",
-				 map->range.first, map->range.last,
-				 strerror(-r));
-	}
-}
-
-static int iommufd_map_range(struct moat_ioas *ioas, const struct ioas_map *map,
-			     struct moat_err *err)
-{
-	struct iommufd *t = ioas->backend;
 	uint32_t flags = 0;
 	int r;
 
@@ -444,9 +400,11 @@ static int iommufd_map_range(struct moat_ioas *ioas, const struct ioas_map *map,
 		flags |= IOMMU_IOAS_MAP_WRITEABLE;
 	r = iommufd_map(&ioas->sys, t->fd, t->ioas_id, map->range, map->vaddr,
 			flags);
+	if (r == -ENOMEM)
+		return memlock_explain(&ioas->sys, ioas->host, &use, err);
 	if (r < 0)
-		return map_explain(ioas, map, r, err);
-	t->mapped += map->range.last - map->range.first + 1;
+		return refusal_map(map, "IOMMU_IOAS_MAP", r, err);
+	t->mapped += use.bytes;
 	return 0;
 }
 

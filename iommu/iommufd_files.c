@@ -64,14 +64,8 @@ static int open_explain(const char *path, int r, struct moat_err *err)
 				 "loaded; try 'modprobe iommufd', or leave "
 				 "the choice of the IOMMU's interface to moat",
 				 path);
-	case -EACCES:
-	case -EPERM:
-		return moat_fail(err, r,
-				 "opening %s: %s; run as root, or as a user "
-				 "who may read and write it",
-				 path, strerror(-r));
 	default:
-		return moat_fail(err, r, "opening %s: %s", path, strerror(-r));
+		return refusal_open(path, r, err);
 	}
 }
 
@@ -184,15 +178,8 @@ static int cdev_open_explain(const struct moat_ioas *ioas,
 				 "%s: %s is not there, though the device is "
 				 "VFIO's; a container may lack the node",
 				 dev->name, path);
-	case -EACCES:
-	case -EPERM:
-		return moat_fail(err, -EPERM,
-				 "%s: opening %s: %s; run as root, or give the "
-				 "device to the user with 'chown USER %s'",
-				 dev->name, path, strerror(-r), path);
 	default:
-		return moat_fail(err, r, "%s: opening %s: %s", dev->name, path,
-				 strerror(-r));
+		return refusal_open_for(dev, "device", path, r, err);
 	}
 }
 

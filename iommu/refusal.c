@@ -1,10 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The kernel's refusals that both VFIO backends meet. No state. */
+/* See refusal.h. No state. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "iommu/group.h"
 #include "iommu/refusal.h"
+
+int refusal_open(const char *path, int r, struct moat_err *err)
+{
+	if (r == -EACCES || r == -EPERM)
+		return moat_fail(err, r,
+				 "opening %s: %s; run as root, or as a user "
+				 "who may read and write it",
+				 path, strerror(-r));
+	return moat_fail(err, r, "opening %s: %s", path, strerror(-r));
+}
+
+int refusal_open_for(const struct ioas_device *dev, const char *what,
+		     const char *path, int r, struct moat_err *err)
+{
+	if (r == -EACCES || r == -EPERM)
+		return moat_fail(err, -EPERM,
+				 "%s: opening %s: %s; run as root, or give the "
+				 "%s to the user with 'chown USER %s'",
+				 dev->name, path, strerror(-r), what, path);
+	return moat_fail(err, r, "%s: opening %s: %s", dev->name, path,
+			 strerror(-r));
+}
+
+int refusal_busy(const struct moat_ioas *ioas, const struct ioas_device *dev,
+		 const char *path, struct moat_err *err)
+{
+	char who[WHO_MAX];
+
+	group_holder(ioas->host, path, true, who, sizeof(who));
+	return moat_fail(err, -EBUSY,
+			 "%s: its IOMMU group is in use: %s is held by %s",
+			 dev->name, path, who[0] ? who : "another process");
+}
+
+int refusal_map(const struct ioas_map *map, const char *step, int r,
+		struct moat_err *err)
+{
+	if (r == -EFAULT)
+		return moat_fail(err, r,
+				 "mapping IOVA 0x%" PRIx64 "-0x%" PRIx64
+				 ": there is not memory of the right kind at "
+				 "all of its host addresses",
+				 map->range.first, map->range.last);
+	return moat_fail(err, r,
+			 "mapping IOVA 0x%" PRIx64 "-0x%" PRIx64 ": %s: %s",
+			 map->range.first, map->range.last, step, strerror(-r));
+}
 
 int refusal_not_viable(const struct ioas_device *dev, const char *who,
 		       struct moat_err *err)

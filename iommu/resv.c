@@ -105,6 +105,15 @@ const struct resv_region *resv_find(const struct resv_list *list,
 	return NULL;
 }
 
+int resv_remove_from(const struct resv_list *list, struct range_set *set)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->n; i++)
+		r = range_set_remove(set, list->regions[i].range);
+	return r;
+}
+
 bool resv_has_direct(const struct resv_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {

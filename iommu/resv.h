@@ -40,6 +40,9 @@ int resv_parse(const char *text, struct resv_list *ret_list,
 const struct resv_region *resv_find(const struct resv_list *list,
 				    struct moat_iova_range range);
 
+/** resv_remove_from() - take all regions out of @set; -ENOMEM */
+int resv_remove_from(const struct resv_list *list, struct range_set *set);
+
 /** resv_has_direct() - does firmware want a fixed 1:1 map for the group? */
 bool resv_has_direct(const struct resv_list *list);
 

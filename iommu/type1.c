@@ -22,7 +22,6 @@
  * drivers/vfio/container.c and vfio_iommu_type1.c for what an errno means.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,14 +62,8 @@ static int container_explain(const char *path, int r, struct moat_err *err)
 				 "its module is not loaded; try "
 				 "'modprobe vfio-pci'",
 				 path);
-	case -EACCES:
-	case -EPERM:
-		return moat_fail(err, r,
-				 "opening %s: %s; run as root, or as a user "
-				 "who may read and write it",
-				 path, strerror(-r));
 	default:
-		return moat_fail(err, r, "opening %s: %s", path, strerror(-r));
+		return refusal_open(path, r, err);
 	}
 }
 
@@ -185,12 +178,7 @@ static int group_open_explain(const struct moat_ioas *ioas,
 
 	switch (r) {
 	case -EBUSY:
-		group_holder(ioas->host, path, true, who, sizeof(who));
-		return moat_fail(err, r,
-				 "%s: its IOMMU group is in use: %s is held by "
-				 "%s",
-				 dev->name, path,
-				 who[0] ? who : "another process");
+		return refusal_busy(ioas, dev, path, err);
 	case -ENOENT:
 	case -ENODEV:
 		group_driver(ioas->host, dev->bdf, who, sizeof(who));
@@ -205,15 +193,8 @@ static int group_open_explain(const struct moat_ioas *ioas,
 				 "%s: %s is not there, since the device is "
 				 "bound to %s; bind it to vfio-pci first",
 				 dev->name, path, who[0] ? who : "no driver");
-	case -EACCES:
-	case -EPERM:
-		return moat_fail(err, -EPERM,
-				 "%s: opening %s: %s; run as root, or give the "
-				 "group to the user with 'chown USER %s'",
-				 dev->name, path, strerror(-r), path);
 	default:
-		return moat_fail(err, r, "%s: opening %s: %s", dev->name, path,
-				 strerror(-r));
+		return refusal_open_for(dev, "group", path, r, err);
 	}
 }
 
@@ -250,15 +231,9 @@ static int group_open(struct moat_ioas *ioas, struct ioas_device *dev,
 	char path[PATH_MAX];
 	int r;
 
-	r = group_reserved(ioas->host, group->file.group, &group->file.reserved,
-			   err);
+	r = ioas_read_reserved(ioas, dev, err);
 	if (r < 0)
-		return moat_fail_prefix(err, r, "%s", dev->name);
-	r = ioas_check_reserved(ioas, dev, &group->file.reserved, err);
-	if (r < 0) {
-		(void)moat_fail_prefix(err, r, "%s", dev->name);
-		goto free_reserved;
-	}
+		return r;
 	r = moat_path(path, "%s/vfio/%u", ioas->host->dev, group->file.group);
 	if (r < 0) {
 		(void)moat_fail(err, r, "%s is too long a path",
@@ -437,12 +412,8 @@ static int type1_limits(struct moat_ioas *ioas, struct ioas_limits *ret_limits,
 	if (!info.has_windows)
 		r = range_set_add(&info.windows, all);
 	/* The kernel has done this, unless it is old or iommufd's. */
-	for (group = t->groups; group; group = group->next) {
-		for (size_t i = 0; r == 0 && i < group->file.reserved.n; i++)
-			r = range_set_remove(
-				&info.windows,
-				group->file.reserved.regions[i].range);
-	}
+	for (group = t->groups; r == 0 && group; group = group->next)
+		r = resv_remove_from(&group->file.reserved, &info.windows);
 	if (r < 0) {
 		range_set_free(&info.windows);
 		return moat_fail(err, r, "out of memory");
@@ -488,18 +459,8 @@ static int type1_map(struct moat_ioas *ioas, const struct ioas_map *map,
 		return moat_fail(err, r,
 				 "the kernel takes no more maps "
 				 "(dma_entry_limit of vfio_iommu_type1)");
-	case -EFAULT:
-		return moat_fail(err, r,
-				 "mapping IOVA 0x%" PRIx64 "-0x%" PRIx64
-				 ": there is not memory of the right kind at "
-				 "all of its host addresses",
-				 map->range.first, map->range.last);
 	default:
-		return moat_fail(err, r,
-				 "mapping IOVA 0x%" PRIx64 "-0x%" PRIx64
-				 ": VFIO_IOMMU_MAP_DMA: %s",
-				 map->range.first, map->range.last,
-				 strerror(-r));
+		return refusal_map(map, "VFIO_IOMMU_MAP_DMA", r, err);
 	}
 }
 
