@@ -100,6 +100,16 @@ static void bind_ok(struct fake_host *h, const char *addr, unsigned int flags,
 	assert_driver(h, addr, "vfio-pci", "vfio-pci");
 }
 
+static void bind_refused(struct fake_host *h, unsigned int flags, int want,
+			 const char *says)
+{
+	struct moat_err err = { "" };
+	bool bound;
+
+	ck_assert_int_eq(bind_fn(h, SSD, flags, &bound, &err), want);
+	ck_assert_msg(strstr(err.msg, says), "no '%s' in '%s'", says, err.msg);
+}
+
 static void release_ok(struct fake_host *h, const char *addr)
 {
 	struct moat_err err = { "" };
@@ -107,6 +117,14 @@ static void release_ok(struct fake_host *h, const char *addr)
 
 	r = release_fn(h, addr, &err);
 	ck_assert_msg(r == 0, "%s", err.msg);
+}
+
+/* The end of most tests: released, it is as the host had it. */
+static void give_back(struct fake_host *h)
+{
+	release_ok(h, SSD);
+	assert_untouched(h, SSD, "nvme");
+	fake_host_fini(h);
 }
 
 static void fake_init_with(struct fake_host *h, const struct fake_fn *fn)
@@ -125,9 +143,7 @@ START_TEST(bind_and_release_leave_no_trace)
 	ck_assert(recorded(&h, SSD));
 	ck_assert_int_eq(stat(h.state, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0700);
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -252,9 +268,7 @@ START_TEST(a_failed_undo_keeps_the_record)
 		ck_assert_ptr_nonnull(
 			strstr(err.msg, "`moat release 04:08.0`"));
 		h.fail_at = 0;
-		release_ok(&h, SSD);
-		assert_untouched(&h, SSD, "nvme");
-		fake_host_fini(&h);
+		give_back(&h);
 	}
 	ck_assert_uint_gt(n, 3);
 	fake_host_fini(&h);
@@ -278,14 +292,19 @@ START_TEST(a_failed_release_keeps_the_record)
 			break;
 		ck_assert_int_eq(r, -EIO);
 		ck_assert(recorded(&h, SSD));
-		release_ok(&h, SSD);
-		assert_untouched(&h, SSD, "nvme");
-		fake_host_fini(&h);
+		give_back(&h);
 	}
 	ck_assert_uint_gt(n, 3);
 	fake_host_fini(&h);
 }
 END_TEST
+
+/* Process @pid takes the place of 4242. */
+static void become(struct fake_host *h, int pid)
+{
+	fake_process(h, pid, 2000, 'R');
+	fake_self(h, pid);
+}
 
 /* Run @job in a process that dies at write @n; false when it got through. */
 static bool dies_at(struct fake_host *h, unsigned int n,
@@ -331,11 +350,8 @@ START_TEST(a_killed_bind_can_be_undone)
 		died = dies_at(&h, ++n, job_bind);
 		ck_assert(recorded(&h, SSD));
 		fake_process_gone(&h, 4242);
-		fake_process(&h, 4300, 2000, 'R');
-		fake_self(&h, 4300);
-		release_ok(&h, SSD);
-		assert_untouched(&h, SSD, "nvme");
-		fake_host_fini(&h);
+		become(&h, 4300);
+		give_back(&h);
 	} while (died);
 	ck_assert_uint_gt(n, 3);
 }
@@ -352,12 +368,9 @@ START_TEST(a_killed_bind_can_be_bound_again)
 		fake_init_with(&h, &ssd);
 		died = dies_at(&h, ++n, job_bind);
 		fake_process_gone(&h, 4242);
-		fake_process(&h, 4300, 2000, 'R');
-		fake_self(&h, 4300);
+		become(&h, 4300);
 		bind_ok(&h, SSD, 0, true);
-		release_ok(&h, SSD);
-		assert_untouched(&h, SSD, "nvme");
-		fake_host_fini(&h);
+		give_back(&h);
 	} while (died);
 	ck_assert_uint_gt(n, 3);
 }
@@ -374,20 +387,11 @@ START_TEST(a_killed_release_can_be_done_again)
 		bind_ok(&h, SSD, CLAIM_STAY, true);
 		died = dies_at(&h, ++n, job_release);
 		if (died)
-			release_ok(&h, SSD);
-		assert_untouched(&h, SSD, "nvme");
-		fake_host_fini(&h);
+			give_back(&h);
 	} while (died);
 	ck_assert_uint_gt(n, 3);
 }
 END_TEST
-
-/* Process 4300 takes the place of 4242. */
-static void become(struct fake_host *h, int pid)
-{
-	fake_process(h, pid, 2000, 'R');
-	fake_self(h, pid);
-}
 
 START_TEST(what_a_living_process_took_is_left_to_it)
 {
@@ -408,9 +412,7 @@ START_TEST(what_a_living_process_took_is_left_to_it)
 
 	/* A zombie uses nothing. */
 	fake_process(&h, 4242, 1000, 'Z');
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -422,9 +424,7 @@ START_TEST(a_reused_process_number_is_not_the_owner)
 	bind_ok(&h, SSD, 0, true);
 	become(&h, 4300);
 	fake_process(&h, 4242, 9999, 'S');
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -439,9 +439,7 @@ START_TEST(a_dead_owners_binding_is_inherited)
 	h.n_writes = 0;
 	bind_ok(&h, SSD, 0, true); /* the new run owes the release */
 	ck_assert_uint_eq(h.n_writes, 0);
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -457,9 +455,7 @@ START_TEST(a_binding_made_to_stay_outlives_a_run)
 	become(&h, 4301);
 	ck_assert_int_eq(claim_release_own(&h.ops, &h.host, NULL), 0);
 	assert_driver(&h, SSD, "vfio-pci", "vfio-pci");
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -474,9 +470,7 @@ START_TEST(moat_bind_makes_a_dead_owners_binding_stay)
 	bind_ok(&h, SSD, CLAIM_STAY, false);
 	ck_assert_int_eq(claim_release_own(&h.ops, &h.host, NULL), 0);
 	assert_driver(&h, SSD, "vfio-pci", "vfio-pci");
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -517,9 +511,7 @@ START_TEST(an_open_device_is_never_waited_for)
 			moat_host_pci_user(&h.host, fake_bdf(SSD), &user), 1);
 		ck_assert_int_eq(user.pid, 777);
 		fake_unlink(&h, "proc/777/fd/7");
-		release_ok(&h, SSD);
-		assert_untouched(&h, SSD, "nvme");
-		fake_host_fini(&h);
+		give_back(&h);
 	}
 }
 END_TEST
@@ -533,9 +525,7 @@ START_TEST(files_of_other_groups_do_not_count)
 	holds(&h, 777, "dev/vfio/114");
 	holds(&h, 778, "dev/vfio/1");
 	holds(&h, 779, "dev/vfio/vfio");
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
@@ -614,6 +604,23 @@ START_TEST(a_driver_that_does_not_let_go_is_named)
 }
 END_TEST
 
+/* The host has no such driver any more. */
+static void unload(const struct fake_host *h, const char *driver)
+{
+	static const char *const files[] = { "bind", "unbind" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		ck_assert_int_eq(moat_path(path, "sys/bus/pci/drivers/%s/%s",
+					   driver, files[i]),
+				 0);
+		fake_unlink(h, path);
+	}
+	ck_assert_int_eq(
+		moat_path(path, "%s/bus/pci/drivers/%s", h->sysfs, driver), 0);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+
 START_TEST(vfio_pci_is_loaded_when_it_is_missing)
 {
 	struct moat_err err;
@@ -622,11 +629,7 @@ START_TEST(vfio_pci_is_loaded_when_it_is_missing)
 
 	for (int loadable = 0; loadable < 2; loadable++) {
 		fake_init_with(&h, &ssd);
-		fake_unlink(&h, "sys/bus/pci/drivers/vfio-pci/bind");
-		fake_unlink(&h, "sys/bus/pci/drivers/vfio-pci/unbind");
-		ck_assert_int_eq(
-			rmdir(strcat(h.sysfs, "/bus/pci/drivers/vfio-pci")), 0);
-		h.sysfs[strlen(h.root) + 4] = '\0';
+		unload(&h, "vfio-pci");
 		if (loadable) {
 			strcpy(h.loadable, "vfio-pci");
 			bind_ok(&h, SSD, 0, true);
@@ -652,28 +655,20 @@ START_TEST(an_unloaded_driver_is_loaded_for_release)
 
 	fake_init_with(&h, &ssd);
 	bind_ok(&h, SSD, 0, true);
-	fake_unlink(&h, "sys/bus/pci/drivers/nvme/bind");
-	fake_unlink(&h, "sys/bus/pci/drivers/nvme/unbind");
-	ck_assert_int_eq(rmdir(strcat(h.sysfs, "/bus/pci/drivers/nvme")), 0);
-	h.sysfs[strlen(h.root) + 4] = '\0';
+	unload(&h, "nvme");
 	strcpy(h.loadable, "nvme");
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
 START_TEST(refusals_change_nothing)
 {
 	struct fake_fn no_group = ssd, bridge = ssd;
-	struct moat_err err;
 	struct fake_host h;
-	bool bound;
 
 	no_group.group = -1;
 	fake_init_with(&h, &no_group);
-	ck_assert_int_eq(bind_fn(&h, SSD, CLAIM_FORCE, &bound, &err), -ENODEV);
-	ck_assert_ptr_nonnull(strstr(err.msg, "has no IOMMU group"));
+	bind_refused(&h, CLAIM_FORCE, -ENODEV, "has no IOMMU group");
 	assert_untouched(&h, SSD, "nvme");
 	/* VFIO without an IOMMU, where the host asked for it by name. */
 	fake_write(&h, "sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
@@ -683,20 +678,17 @@ START_TEST(refusals_change_nothing)
 
 	bridge.header_type = 1;
 	fake_init_with(&h, &bridge);
-	ck_assert_int_eq(bind_fn(&h, SSD, CLAIM_FORCE, &bound, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.msg, "is a bridge"));
+	bind_refused(&h, CLAIM_FORCE, -EINVAL, "is a bridge");
 	ck_assert_uint_eq(h.n_writes, 0);
 	fake_host_fini(&h);
 
 	fake_host_init(&h);
-	ck_assert_int_eq(bind_fn(&h, SSD, 0, &bound, &err), -ENODEV);
-	ck_assert_ptr_nonnull(strstr(err.msg, "no PCI device 0000:04:08.0"));
+	bind_refused(&h, 0, -ENODEV, "no PCI device 0000:04:08.0");
 	fake_host_fini(&h);
 
 	fake_init_with(&h, &ssd);
 	fake_attr(&h, SSD, "sriov_numvfs", "2\n");
-	ck_assert_int_eq(bind_fn(&h, SSD, 0, &bound, &err), -EBUSY);
-	ck_assert_ptr_nonnull(strstr(err.msg, "2 virtual functions"));
+	bind_refused(&h, 0, -EBUSY, "2 virtual functions");
 	assert_untouched(&h, SSD, "nvme");
 	bind_ok(&h, SSD, CLAIM_FORCE, true);
 	fake_host_fini(&h);
@@ -705,16 +697,14 @@ END_TEST
 
 START_TEST(lack_of_rights_names_the_file_and_root)
 {
-	struct moat_err err;
 	struct fake_host h;
-	bool bound;
 
 	fake_init_with(&h, &ssd);
 	h.fail_at = 1;
 	h.fail_errno = EACCES;
-	ck_assert_int_eq(bind_fn(&h, SSD, 0, &bound, &err), -EACCES);
-	ck_assert_ptr_nonnull(strstr(err.msg, "/driver_override: Permission "
-					      "denied; this needs root"));
+	bind_refused(&h, 0, -EACCES,
+		     "/driver_override: Permission "
+		     "denied; this needs root");
 	fake_host_fini(&h);
 }
 END_TEST
@@ -752,8 +742,7 @@ START_TEST(an_unsafe_state_directory_is_refused)
 	fake_init_with(&h, &ssd);
 	fake_dir(&h, "state");
 	ck_assert_int_eq(chmod(h.state, 0777), 0);
-	ck_assert_int_eq(bind_fn(&h, SSD, 0, &bound, &err), -EACCES);
-	ck_assert_ptr_nonnull(strstr(err.msg, "does not belong to user"));
+	bind_refused(&h, 0, -EACCES, "does not belong to user");
 	ck_assert_int_eq(rmdir(h.state), 0);
 	fake_link(&h, "state", "dev");
 	ck_assert_int_eq(bind_fn(&h, SSD, 0, &bound, &err), -ENOTDIR);
@@ -798,9 +787,7 @@ START_TEST(a_second_bind_owes_nothing)
 	fake_init_with(&h, &ssd);
 	bind_ok(&h, SSD, 0, true);
 	bind_ok(&h, SSD, 0, false);
-	release_ok(&h, SSD);
-	assert_untouched(&h, SSD, "nvme");
-	fake_host_fini(&h);
+	give_back(&h);
 }
 END_TEST
 
