@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,12 @@
 #include "common/parse.h"
 #include "common/util.h"
 #include "iommu/memlock.h"
+
+/*
+ * The limit is the process's: held from reading it to writing it, so that an
+ * address space that needs less does not take back what another one raised.
+ */
+static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct memlock {
 	uint64_t locked; /* bytes that count already, as far as is known */
@@ -121,22 +128,18 @@ static int raise_limit(const struct vfio_sys *sys, struct rlimit *limit,
 	return r;
 }
 
-int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
-		  const struct memlock_use *use, bool *ret_any,
-		  struct moat_err *err)
+/* The limit that counts then, raised if it is too low and that is possible. */
+static int limit_for(const struct vfio_sys *sys, const struct memlock_use *use,
+		     const struct memlock *m, struct rlimit *ret_limit)
 {
 	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	uint64_t need = needed(m, use->bytes);
 	struct rlimit limit, hard;
-	struct memlock m;
-	uint64_t need;
 	int r;
 
-	memlock_read(host, use, &m);
-	need = needed(&m, use->bytes);
 	r = sys->ops->get_memlock(sys->opaque, &limit);
 	if (r < 0)
-		return moat_fail(err, r, "reading RLIMIT_MEMLOCK: %s",
-				 strerror(-r));
+		return r;
 	hard = (struct rlimit) { limit.rlim_max, limit.rlim_max };
 	/*
 	 * The capability may be one of a user namespace, which counts for
@@ -145,8 +148,29 @@ int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
 	if (!fits(limit.rlim_max, need))
 		(void)raise_limit(sys, &limit, none);
 	else if (limit.rlim_cur != limit.rlim_max &&
-		 (m.exempt || use->by_user || !fits(limit.rlim_cur, need)))
+		 (m->exempt || use->by_user || !fits(limit.rlim_cur, need)))
 		(void)raise_limit(sys, &limit, hard);
+	*ret_limit = limit;
+	return 0;
+}
+
+int memlock_allow(const struct vfio_sys *sys, const struct moat_host *host,
+		  const struct memlock_use *use, bool *ret_any,
+		  struct moat_err *err)
+{
+	struct rlimit limit;
+	struct memlock m;
+	uint64_t need;
+	int r;
+
+	memlock_read(host, use, &m);
+	need = needed(&m, use->bytes);
+	pthread_mutex_lock(&limit_lock);
+	r = limit_for(sys, use, &m, &limit);
+	pthread_mutex_unlock(&limit_lock);
+	if (r < 0)
+		return moat_fail(err, r, "reading RLIMIT_MEMLOCK: %s",
+				 strerror(-r));
 	*ret_any = limit.rlim_cur == RLIM_INFINITY ||
 		   (m.exempt && limit.rlim_cur == limit.rlim_max);
 	if (m.exempt || fits(limit.rlim_cur, need))

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/util.h"
 #include "fake_main.h"
 #include "fake_vfio.h"
+#include "iommu/memlock.h"
 
 #define RW   (MOAT_DMA_READ | MOAT_DMA_WRITE)
 #define HOST ((void *)(uintptr_t)0x7f0000000000)
@@ -234,5 +236,60 @@ START_TEST(everything_at_once)
 }
 END_TEST
 
-FAKE_MAIN("threads", device_opens_overlap_each_other_and_a_map,
-	  everything_at_once)
+/* ---- the limit of locked memory is the whole process's ---- */
+
+static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rlimit limit;
+
+static int get_limit(void *opaque, struct rlimit *ret_limit)
+{
+	(void)opaque;
+	pthread_mutex_lock(&limit_lock);
+	*ret_limit = limit;
+	pthread_mutex_unlock(&limit_lock);
+	(void)usleep(500);
+	return 0;
+}
+
+static int set_limit(void *opaque, const struct rlimit *new_limit)
+{
+	(void)opaque;
+	pthread_mutex_lock(&limit_lock);
+	limit = *new_limit;
+	pthread_mutex_unlock(&limit_lock);
+	return 0;
+}
+
+static void *pin(void *opaque)
+{
+	static const struct vfio_sys_ops ops = { .get_memlock = get_limit,
+						 .set_memlock = set_limit };
+	static const struct moat_host no_host = { .procfs = "/nonexistent" };
+	const struct vfio_sys sys = { .ops = &ops };
+	bool any;
+
+	(void)memlock_allow(&sys, &no_host, opaque, &any, NULL);
+	return NULL;
+}
+
+/* Whoever needs more is not set back by whoever needs less. */
+START_TEST(a_raised_limit_stays_raised)
+{
+	struct memlock_use use[] = { { .bytes = 2 * MiB }, { .bytes = GiB } };
+	pthread_t thread[ARRAY_SIZE(use)];
+
+	for (unsigned int round = 0; round < 40; round++) {
+		limit = (struct rlimit) { MiB, 8 * MiB };
+		for (size_t i = 0; i < ARRAY_SIZE(use); i++)
+			ck_assert_int_eq(
+				pthread_create(&thread[i], NULL, pin, &use[i]),
+				0);
+		for (size_t i = 0; i < ARRAY_SIZE(use); i++)
+			ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+		ck_assert_uint_eq(limit.rlim_cur, RLIM_INFINITY);
+	}
+}
+END_TEST
+
+FAKE_MAIN("threads", a_raised_limit_stays_raised,
+	  device_opens_overlap_each_other_and_a_map, everything_at_once)
