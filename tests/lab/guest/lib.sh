@@ -41,3 +41,10 @@ net_up() {
 	wait_for grep -q 1 /sys/class/net/eth0/carrier
 	ip addr add 10.0.2.15/24 dev eth0
 }
+
+# dhcp_up: as above, with the address that the network gives by DHCP
+dhcp_up() {
+	wait_for test -e /sys/class/net/eth0
+	ip link set eth0 up
+	udhcpc -q -n -t 10 -T 2 -i eth0 -s /bin/dhcp
+}

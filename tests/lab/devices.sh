@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A device of every kind in one guest, each under the driver that a stock
+# kernel has for it: an NE2000 (ports and INTx only), a serial port, an AHCI
+# controller (MSI), a display without VGA (Bochs), shared memory with a BAR of
+# 1 GiB and one of 256 bytes (ivshmem), and edu under a user-space driver that
+# counts its level interrupts.
+#
+#	devices.sh [INTERRUPTS]
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+interrupts=${1:-1000}
+ne2k=0000:00:0a.0 serial=0000:00:0b.0 peer=0000:00:0c.0 sata=0000:00:0d.0
+ivshmem=0000:00:0e.0 display=0000:00:0f.0
+
+# bar BDF N: the host's address of a BAR
+bar() {
+	sed -n "$(($2 + 1))s/ .*//p" "/sys/bus/pci/devices/$1/resource"
+}
+
+cat > "$work/script" <<END
+. lib.sh
+set -- ne2k 0x10ec:0x8029 serial 0x1b36:0x0002 sata 0x8086:0x2922 \\
+	ivshmem 0x1af4:0x1110 display 0x1234:0x1111 edu 0x1234:0x11e8
+while [ \$# -gt 0 ]; do
+	eval "\$1=\$(find_pci \$2)"
+	shift 2
+done
+address() { sed -n "\$((\$2 + 1))s/ .*//p" /sys/bus/pci/devices/\$1/resource; }
+
+dhcp_up
+wget -q -O /tmp/file http://10.0.2.100/file
+echo "ne2k: \$(sha256sum < /tmp/file)"
+
+modprobe sd_mod
+wait_for test -b /dev/sda
+echo "sata read: \$(sha256sum < /dev/sda)"
+dd if=/dev/urandom of=/tmp/data bs=1M count=1 2>/dev/null
+dd if=/tmp/data of=/dev/sda bs=1M seek=1 conv=fsync,notrunc 2>/dev/null
+echo "sata wrote: \$(sha256sum < /tmp/data)"
+
+tty=/dev/\$(ls /sys/bus/pci/devices/\$serial/tty)
+stty -F \$tty raw -echo 115200
+exec 3<> \$tty
+echo 'hello from the guest' >&3
+read -r words <&3
+echo "serial: heard '\$words'"
+n=0
+while read -r line <&3 && [ "\$line" != end ]; do echo "\$line"; done > /tmp/lines
+echo "serial read: \$(sha256sum < /tmp/lines)"
+sha256sum < /tmp/lines >&3
+
+# Both ends of the large BAR, and a register of the small one.
+echo 1 > /sys/bus/pci/devices/\$ivshmem/enable
+large=\$(address \$ivshmem 2) small=\$(address \$ivshmem 0)
+devmem \$large 32 0xfeedbeef
+devmem \$((large + (1 << 30) - 4)) 32 0xcafef00d
+devmem \$small 32 0x5a5a5a5a
+echo "ivshmem: large BAR at \$large, mask \$(devmem \$small 32)"
+
+wait_for test -e /dev/fb0
+# White from the top, in rows of this mode.
+head -c 65536 /dev/zero | tr '\\000' '\\377' > /dev/fb0
+sync
+sleep 0.3
+echo "display: \$(cat /sys/class/graphics/fb0/virtual_size)"
+
+modprobe uio_pci_generic
+echo 1234 11e8 > /sys/bus/pci/drivers/uio_pci_generic/new_id
+wait_for test -e /dev/uio0
+irqs \$edu /dev/uio0 $interrupts
+
+cat /proc/interrupts
+END
+
+# Drivers of the host's that have to let go.
+modprobe -a ne2k-pci ahci sd_mod
+"$moat" bind "$edu" "$ivshmem"
+line=/dev/$(ls "/sys/bus/pci/devices/$peer/tty")
+stty -F "$line" raw -echo 115200
+exec 4<> "$line"
+seq 1000 1500 > "$work/lines"
+{
+	read -r words <&4
+	echo "$words" > "$work/words"
+	echo 'hello from the host' >&4
+	cat "$work/lines" >&4
+	echo end >&4
+	read -r sum <&4
+	echo "$sum" > "$work/sum"
+} &
+GUEST_ADD="$build/tests/lab/irqs:/bin/irqs $here/guest/dhcp:/bin/dhcp" \
+	guest devices "$work/script" -m 512M -smp 2 \
+	-pcidevice "host=$ne2k,managed=on" -pcidevice "host=$serial,managed=on" \
+	-pcidevice "host=$sata,managed=on" -pcidevice "host=$ivshmem" \
+	-pcidevice "host=$display,managed=on" -pcidevice "host=$edu"
+log=$work/devices.log
+
+file_sum=$(sha256sum < "${NETDIR:?}/file")
+has "$log" "ne2k: $file_sum"
+say 'ports and INTx alone: an NE2000 had its address by DHCP, and fetched'
+
+has "$log" "sata read: $file_sum"
+grep -q 'PCI-MSI.*ahci' "$log" || fail 'no MSI of ahci in the guest'
+written=$(sed -n 's/^sata wrote: //p' "$log")
+for _ in $(seq 100); do
+	disk=$(ls "/sys/bus/pci/devices/$sata"/ata*/host*/target*/*/block 2>/dev/null) && break
+	sleep 0.1
+done
+is 'what the guest wrote' "$(dd "if=/dev/$disk" bs=1M skip=1 count=1 \
+	status=none | sha256sum)" "$written"
+say 'MSI: an AHCI disk read and written'
+
+is 'the line from the guest' "$(cat "$work/words")" 'hello from the guest'
+has "$log" "heard 'hello from the host'" \
+	"serial read: $(sha256sum < "$work/lines")"
+is "the guest's answer" "$(cat "$work/sum")" "$(sha256sum < "$work/lines")"
+say 'a serial port: lines both ways'
+
+has "$log" 'mask 0x5A5A5A5A'
+"$moat" release "$ivshmem"
+echo 1 > "/sys/bus/pci/devices/$ivshmem/enable"
+large=$(bar "$ivshmem" 2)
+is 'the first word of 1 GiB' "$(busybox devmem "$large" 32)" 0xFEEDBEEF
+is 'the last word' "$(busybox devmem $((large + (1 << 30) - 4)) 32)" 0xCAFEF00D
+say 'a BAR of 1 GiB reached to its end, and one of 256 bytes'
+
+echo 1 > "/sys/bus/pci/devices/$display/enable"
+# Of the first of the 12 white rows, right of the console's cursor.
+is 'a pixel' "$(busybox devmem $(($(bar "$display" 0) + 0x1000)) 32)" 0xFFFFFFFF
+say 'a display: the guest drew and the host sees it'
+
+has "$log" "interrupts: $interrupts raised, $((interrupts / 100)) of them kept asserted, none lost"
+say "$(grep '^interrupts: ' "$log")"
+is 'IOMMU faults' "$(faults)" 0
