@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,9 +22,9 @@
 #include "assign/host_pci_internal.h"
 #include "common/process.h"
 
-#define CDEVS_MAX 2 /* there is one; names beyond are another function's */
+#define CDEVS_MAX 64 /* a function has one; and there is its group */
 
-/* The nodes that lead to one function. */
+/* The nodes that lead to one function, or to another of its group. */
 struct nodes {
 	char group[32];		  /* "vfio/26"; "" when it has none */
 	char cdev[CDEVS_MAX][64]; /* "vfio/devices/vfio0" */
@@ -56,6 +57,23 @@ static void find_cdevs(const struct moat_host *host, struct moat_bdf bdf,
 	(void)closedir(d);
 }
 
+static void find_members(const struct moat_host *host, struct moat_bdf bdf,
+			 int group, struct nodes *nodes)
+{
+	struct moat_bdf *members;
+	char path[PATH_MAX];
+	size_t n;
+
+	if (moat_path(path, "%s/kernel/iommu_groups/%d/devices", host->sysfs,
+		      group) < 0 ||
+	    host_pci_read_dir(path, &members, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!moat_bdf_equal(members[i], bdf))
+			find_cdevs(host, members[i], nodes);
+	free(members);
+}
+
 static void find_nodes(const struct moat_host *host, struct moat_bdf bdf,
 		       struct nodes *ret)
 {
@@ -64,10 +82,12 @@ static void find_nodes(const struct moat_host *host, struct moat_bdf bdf,
 
 	memset(ret, 0, sizeof(*ret));
 	group = host_pci_group_number(host, bdf, &noiommu);
-	if (group != MOAT_NO_GROUP)
-		(void)snprintf(ret->group, sizeof(ret->group), "vfio/%s%d",
-			       noiommu ? "noiommu-" : "", group);
 	find_cdevs(host, bdf, ret);
+	if (group == MOAT_NO_GROUP)
+		return;
+	(void)snprintf(ret->group, sizeof(ret->group), "vfio/%s%d",
+		       noiommu ? "noiommu-" : "", group);
+	find_members(host, bdf, group, ret);
 }
 
 /* By its end: what lies before differs between mount namespaces. */

@@ -221,7 +221,8 @@ void config_write(struct moat_device *dev, uint16_t offset, unsigned int size,
 
 	if (offset >= CONFIG_STANDARD_SIZE && !dev->cfg.extended)
 		return;
-	for (i = 0; i < dev->cfg.n_rows; i++)
+	/* A write may reset the device, and not get it back. */
+	for (i = 0; i < dev->cfg.n_rows && !dev->unfinished; i++)
 		if (row_overlap(&dev->cfg.row[i], offset, size, &o))
 			row_write(dev, &dev->cfg.row[i], &o,
 				  value >> o.value_at);

@@ -12,6 +12,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "assign/bus_reset.h"
 #include "assign/bytes.h"
 #include "assign/device_internal.h"
 #include "assign/vmm_defaults.h"
@@ -81,6 +82,19 @@ static int plug_intx(struct moat_device *dev, struct moat_err *err)
 	return 0;
 }
 
+/* Now all devices of the guest are open, so that it is known who has what. */
+static void warn_without_reset(struct moat_device *dev)
+{
+	struct reset_job job;
+	struct moat_err err;
+
+	if (!dev->host->can_reset &&
+	    bus_reset_plan(dev, dev->guest, dev->n_guest, &job, &err) < 0)
+		device_warn_err(dev, &err,
+				"; what a guest leaves in it, the next one "
+				"finds");
+}
+
 int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
 		     void *vmm, unsigned int how, struct moat_err *err)
 {
@@ -94,6 +108,7 @@ int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
 	vmm_ops_complete(ops, &dev->vmm_ops);
 	dev->vmm = &dev->vmm_ops;
 	dev->vmm_opaque = vmm;
+	warn_without_reset(dev);
 	r = ports_plug(dev, err);
 	if (r < 0)
 		goto unplug;
@@ -112,7 +127,7 @@ void moat_device_arm(struct moat_device *dev)
 {
 	pthread_mutex_lock(&dev->lock);
 	dev->armed = true;
-	if (!dev->withdrawn)
+	if (!device_is_gone(dev))
 		config_decode_changed(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
@@ -131,7 +146,7 @@ uint32_t moat_device_config_read(struct moat_device *dev, uint16_t offset,
 	if (!access_valid(offset, size))
 		return UINT32_MAX;
 	pthread_mutex_lock(&dev->lock);
-	if (!dev->withdrawn)
+	if (!device_is_gone(dev))
 		value = config_read(dev, offset, size);
 	pthread_mutex_unlock(&dev->lock);
 	return value;
@@ -146,7 +161,7 @@ void moat_device_config_write(struct moat_device *dev, uint16_t offset,
 		return;
 	pthread_mutex_lock(&dev->lock);
 	dev->resets_seen = resets;
-	if (dev->vmm && !dev->withdrawn)
+	if (dev->vmm && !device_is_gone(dev))
 		config_write(dev, offset, size, value);
 	pthread_mutex_unlock(&dev->lock);
 }

@@ -25,6 +25,7 @@
 #include "assign/host_device.h"
 #include "assign/irq.h"
 #include "assign/ports.h"
+#include "assign/reset_work.h"
 #include "assign/rom.h"
 
 struct device_claim_ops;
@@ -35,6 +36,8 @@ struct moat_device {
 	const struct device_claim_ops *claim_ops;
 	const struct moat_host *host_root;
 	struct moat_ioas *ioas;
+	struct moat_bdf *guest; /* all devices of its guest */
+	size_t n_guest;
 	bool bound;    /* we took it from its driver, and give it back */
 	bool attached; /* to @ioas */
 	struct host_device *host;
@@ -43,11 +46,18 @@ struct moat_device {
 	bool extended;	   /* the device has, and the host reaches, 4 KiB */
 	uint16_t pcie_cap; /* 0: none */
 	struct events events;
+	atomic_bool hurry; /* the program is about to end */
 	struct ports ports;
 
 	pthread_mutex_t lock;
 	/* Gone from the guest: nothing of the host may be touched any more. */
 	bool withdrawn;
+	/*
+	 * A reset that the kernel has not come back from: nothing of the host
+	 * may be touched before it has. NULL: none.
+	 */
+	struct reset_work *unfinished;
+	size_t unfinished_job;
 	const struct moat_vmm_ops *vmm; /* NULL: not plugged; else: */
 	struct moat_vmm_ops vmm_ops;	/* what was given, completed */
 	void *vmm_opaque;
@@ -95,6 +105,10 @@ struct device_claim_ops {
 		     unsigned int bar, unsigned int len, uint16_t *ret_first,
 		     struct moat_err *err);
 	const struct pio_ops *pio;
+	/* VFIO's file of a group that is in @ioas; -ENOENT: it is not. */
+	int (*group_fd)(struct moat_ioas *ioas, unsigned int group);
+	/* How long a reset may take, and how long closing waits for one. */
+	unsigned int reset_ms, close_ms;
 	/* The drivers that have its interrupt line. */
 	int (*irq_users)(const struct moat_host *host, struct moat_bdf bdf,
 			 char *buf, size_t size);
@@ -118,6 +132,9 @@ int device_quiesce(struct moat_device *dev);
  * It cannot be told of a failure, so that is logged. The lock is held.
  */
 void device_reset_for_guest(struct moat_device *dev);
+
+/** device_is_gone() - may nothing of the host be touched? The lock is held. */
+bool device_is_gone(struct moat_device *dev);
 
 /** device_is_awake() - D0, as far as the guest knows */
 bool device_is_awake(const struct moat_device *dev);

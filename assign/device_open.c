@@ -43,6 +43,14 @@
 #define GROUP_SETTLE_MS 500
 #define GROUP_POLL_MS	10
 
+/*
+ * The kernel itself waits 60 s for a device to come back from its reset
+ * (PCIE_RESET_READY_POLL_MS in drivers/pci/pci.c). Who ends the program has
+ * less patience.
+ */
+#define RESET_MS 70000
+#define CLOSE_MS 3000
+
 /* ---- claiming ---- */
 
 /* How far the guest's other devices in a device's group are. */
@@ -294,10 +302,15 @@ static struct moat_device *device_new(const struct device_claim_ops *ops,
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return NULL;
-	if (pthread_mutex_init(&dev->lock, NULL)) {
-		free(dev);
-		return NULL;
-	}
+	dev->guest = calloc(params->n_same_guest + 1, sizeof(*dev->guest));
+	if (!dev->guest)
+		goto free_dev;
+	if (pthread_mutex_init(&dev->lock, NULL))
+		goto free_guest;
+	if (params->n_same_guest)
+		memcpy(dev->guest, params->same_guest,
+		       params->n_same_guest * sizeof(*dev->guest));
+	dev->n_guest = params->n_same_guest;
 	dev->claim_ops = ops;
 	dev->host_root = params->host;
 	dev->ioas = params->ioas;
@@ -308,12 +321,18 @@ static struct moat_device *device_new(const struct device_claim_ops *ops,
 		       spec->name[0] ? spec->name
 				     : moat_bdf_str(spec->host, bdf));
 	return dev;
+free_guest:
+	free(dev->guest);
+free_dev:
+	free(dev);
+	return NULL;
 }
 
 static void device_free(struct moat_device *dev)
 {
 	ports_free(dev);
 	(void)pthread_mutex_destroy(&dev->lock);
+	free(dev->guest);
 	free(dev);
 }
 
@@ -362,35 +381,66 @@ int moat_device_open(const struct moat_device_params *params,
 	return device_open_with(&host_claim_ops, params, ret_dev, err);
 }
 
+static void device_give_back(struct moat_device *dev)
+{
+	device_unbuild(dev);
+	device_detach(dev);
+	device_release(dev);
+}
+
 /*
  * Only what the guest could see or reach is taken away under the lock. The
  * rest takes long, and vCPUs would wait.
  */
 void moat_device_withdraw(struct moat_device *dev)
 {
-	bool first;
+	bool first, in_reset;
 
 	pthread_mutex_lock(&dev->lock);
 	first = !dev->withdrawn;
-	if (first) {
+	if (!device_is_gone(dev)) {
 		irq_off(dev);
 		config_power_on(dev);
 		config_decode_changed(dev); /* COMMAND is zero now */
-		dev->withdrawn = true;
 	}
+	/* Then the guest has lost it already, and closing gives it back. */
+	in_reset = dev->unfinished;
+	dev->withdrawn = true;
 	pthread_mutex_unlock(&dev->lock);
-	if (!first)
-		return;
-	device_unbuild(dev);
-	device_detach(dev);
-	device_release(dev);
+	if (first && !in_reset)
+		device_give_back(dev);
+}
+
+/* Return: false when the kernel has it still, and will for a while. */
+static bool device_out_of_reset(struct moat_device *dev)
+{
+	uint64_t until_ns = moat_now_ns() +
+			    dev->claim_ops->close_ms * NS_PER_MS;
+
+	if (dev->unfinished)
+		(void)reset_work_wait(dev->unfinished, until_ns, NULL, NULL, 0);
+	(void)device_is_gone(dev);
+	return !dev->unfinished;
 }
 
 void moat_device_close(struct moat_device *dev)
 {
+	char addr[MOAT_BDF_STRLEN];
+
 	if (!dev)
 		return;
 	moat_device_withdraw(dev);
+	if (dev->host && !device_out_of_reset(dev)) {
+		dev_warn(dev,
+			 "its reset does not come to an end: the kernel closes "
+			 "it when the program has ended%s%s%s",
+			 dev->bound ? "; then `moat release " : "",
+			 dev->bound ? moat_bdf_str(dev->bdf, addr) : "",
+			 dev->bound ? "` gives it back" : "");
+		return;
+	}
+	if (dev->host)
+		device_give_back(dev);
 	ports_unplug(dev);
 	device_free(dev);
 }
@@ -407,5 +457,8 @@ static const struct device_claim_ops host_claim_ops = {
 	.host_open = host_vfio_open,
 	.ports = host_pci_ports,
 	.pio = &pio_host_ops,
+	.group_fd = moat_ioas_group_fd,
+	.reset_ms = RESET_MS,
+	.close_ms = CLOSE_MS,
 	.irq_users = host_pci_irq_users,
 };

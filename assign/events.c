@@ -139,9 +139,10 @@ void moat_device_take_events(struct moat_device *dev)
 	if (!has_news(dev))
 		return;
 	pthread_mutex_lock(&dev->lock);
-	for (i = 0; i < EVENTS && dev->vmm && !dev->withdrawn; i++) {
+	for (i = 0; i < EVENTS && dev->vmm; i++) {
 		if (dev->events.fd[i] < 0 ||
-		    read(dev->events.fd[i], &count, sizeof(count)) < 0)
+		    read(dev->events.fd[i], &count, sizeof(count)) < 0 ||
+		    dev->withdrawn)
 			continue;
 		dev->vmm->event(dev->vmm_opaque, event_desc[i].event,
 				event_desc[i].detail);

@@ -6,6 +6,8 @@
  * A region is a BAR, the ROM or config space; numbers are as in VFIO.
  * Locking: region reads and writes may run beside anything; the rest is
  * called with the device's lock held, or before a second thread knows it.
+ * reset() and bus_reset() run on a thread of their own while who holds the
+ * lock waits, and calls nothing else.
  */
 #ifndef MOAT_ASSIGN_HOST_DEVICE_H
 #define MOAT_ASSIGN_HOST_DEVICE_H
@@ -14,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <moat/bdf.h>
 #include <moat/err.h>
 
 enum host_region_index {
@@ -52,6 +55,15 @@ struct host_irq {
 	/* Vectors are all allocated at enable; none is added while enabled. */
 	bool noresize;
 };
+
+/* A function that the host resets together with others of its bus. */
+struct host_dependent {
+	struct moat_bdf bdf; /* with 16 bits of the domain */
+	int group;	     /* its IOMMU group; -1: see @owned */
+	bool owned;	     /* by who opened the device, through its iommufd */
+};
+
+#define HOST_DEPENDENTS_MAX 256 /* functions of one bus */
 
 struct host_device;
 
@@ -97,6 +109,21 @@ struct host_device_ops {
 	 * something else in the kernel works on the device just now.
 	 */
 	int (*reset)(struct host_device *host);
+
+	/*
+	 * What a reset of its bus or slot would reset, itself included.
+	 * Return: how many; -ENODEV: the host has no such reset; -E2BIG:
+	 * more than @room; or an ioctl's errno.
+	 */
+	int (*dependents)(struct host_device *host,
+			  struct host_dependent *ret_others, size_t room);
+	/*
+	 * Reset the bus or slot. @group_fds are VFIO's files of all groups
+	 * that it reaches; none for a device of an iommufd. Config spaces are
+	 * kept. -EAGAIN, -EBUSY: something else works on one of the devices.
+	 */
+	int (*bus_reset)(struct host_device *host, const int *group_fds,
+			 size_t n);
 
 	/* Close the host's handle and free @host. Mappings are gone. */
 	void (*close)(struct host_device *host);

@@ -11,6 +11,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -345,6 +346,80 @@ static int vfio_reset(struct host_device *host)
 	return errno == ENOTTY ? -EIO : -errno;
 }
 
+/* In linux/vfio.h since 6.6. */
+#ifndef VFIO_PCI_HOT_RESET_FLAG_DEV_ID
+#define VFIO_PCI_HOT_RESET_FLAG_DEV_ID (1 << 0)
+#endif
+#define DEVID_NOT_OWNED UINT32_MAX /* VFIO_PCI_DEVID_NOT_OWNED */
+
+int vfio_dependents_decode(const struct vfio_pci_hot_reset_info *info,
+			   size_t room, struct host_dependent *ret_others)
+{
+	bool by_devid = info->flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID;
+	uint32_t i;
+
+	if (info->count > room)
+		return -E2BIG;
+	for (i = 0; i < info->count; i++) {
+		const struct vfio_pci_dependent_device *d = &info->devices[i];
+
+		/* @group_id is the devid then: the same four bytes. */
+		if (!by_devid && d->group_id > INT_MAX)
+			return -EINVAL;
+		ret_others[i] = (struct host_dependent) {
+			.bdf = { .domain = d->segment,
+				 .bus = d->bus,
+				 .dev = d->devfn >> 3,
+				 .fn = d->devfn & 7 },
+			.group = by_devid ? -1 : (int)d->group_id,
+			.owned = by_devid && d->group_id != DEVID_NOT_OWNED,
+		};
+	}
+	return (int)info->count;
+}
+
+static int vfio_dependents(struct host_device *host,
+			   struct host_dependent *ret_others, size_t room)
+{
+	struct vfio_pci_hot_reset_info *info;
+	size_t len = sizeof(*info) + room * sizeof(info->devices[0]);
+	int r;
+
+	info = calloc(1, len);
+	if (!info)
+		return -ENOMEM;
+	info->argsz = (uint32_t)len;
+	r = ioctl(to_vfio(host)->fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info);
+	if (r < 0)
+		r = errno == ENOSPC ? -E2BIG : -errno;
+	else
+		r = vfio_dependents_decode(info, room, ret_others);
+	free(info);
+	return r;
+}
+
+static int vfio_bus_reset(struct host_device *host, const int *group_fds,
+			  size_t n)
+{
+	struct vfio_pci_hot_reset *reset;
+	size_t len = sizeof(*reset) + n * sizeof(reset->group_fds[0]);
+	int r;
+
+	reset = calloc(1, len);
+	if (!reset)
+		return -ENOMEM;
+	reset->argsz = (uint32_t)len;
+	reset->count = (uint32_t)n;
+	if (n)
+		memcpy(reset->group_fds, group_fds, n * sizeof(group_fds[0]));
+	r = ioctl(to_vfio(host)->fd, VFIO_DEVICE_PCI_HOT_RESET, reset);
+	if (r < 0)
+		r = -errno;
+	free(reset);
+	/* As of a function's reset: it did not come back in time. */
+	return r == -ENOTTY ? -EIO : r;
+}
+
 static void vfio_close(struct host_device *host)
 {
 	struct host_vfio *vfio = to_vfio(host);
@@ -408,5 +483,7 @@ static const struct host_device_ops vfio_ops = {
 	.intx_unmask_by = vfio_intx_unmask_by,
 	.irq_disable = vfio_irq_disable,
 	.reset = vfio_reset,
+	.dependents = vfio_dependents,
+	.bus_reset = vfio_bus_reset,
 	.close = vfio_close,
 };

@@ -21,4 +21,14 @@
 int vfio_region_decode(const struct vfio_region_info *info, size_t len,
 		       uint64_t page, struct host_region *ret_region);
 
+/**
+ * vfio_dependents_decode() - what a reset of the bus would reach
+ * @info: with @count entries behind it
+ * @room: entries that there are, in both
+ *
+ * Return: how many, -E2BIG when @info claims more than @room, -EINVAL.
+ */
+int vfio_dependents_decode(const struct vfio_pci_hot_reset_info *info,
+			   size_t room, struct host_dependent *ret_others);
+
 #endif /* MOAT_ASSIGN_HOST_VFIO_H */

@@ -30,6 +30,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <moat/log.h>
+
 #include "common/clock.h"
 #include "common/util.h"
 #include "iommu/group.h"
@@ -147,7 +149,12 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
 {
 	if (!ioas)
 		return;
-	assert(!ioas->devices);
+	if (ioas->devices) {
+		log_warn("%s could not be closed: it keeps its memory until "
+			 "the program ends",
+			 ioas->devices->name);
+		return;
+	}
 	ioas->ops->destroy(ioas); /* and with it go the kernel's maps */
 	limits_forget(ioas);
 	(void)pthread_mutex_destroy(&ioas->lock);
@@ -436,6 +443,20 @@ void moat_ioas_detach(struct moat_ioas *ioas, struct moat_bdf bdf)
 		device_leave(ioas, dev);
 	pthread_mutex_unlock(&ioas->lock);
 	free(dev);
+}
+
+int moat_ioas_group_fd(struct moat_ioas *ioas, unsigned int group)
+{
+	const struct ioas_device *dev;
+	int fd = -ENOENT;
+
+	pthread_mutex_lock(&ioas->lock);
+	for (dev = ioas->devices; dev; dev = dev->next) {
+		if (ioas->ops->file_is_group && dev->file->group == group)
+			fd = dev->file->fd;
+	}
+	pthread_mutex_unlock(&ioas->lock);
+	return fd;
 }
 
 /* What can be said of a map without knowing the IOMMU. */

@@ -67,6 +67,7 @@ struct ioas_ops {
 	 * them with the last one: ioas.c replays them.
 	 */
 	bool needs_device;
+	bool file_is_group; /* struct ioas_file: of a group, not a device */
 
 	/* Can the host have it? NULL: always. */
 	bool (*present)(const struct moat_host *host);

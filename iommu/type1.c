@@ -481,6 +481,7 @@ const struct ioas_ops type1_ops = {
 	.name = "type1",
 	.interrupts_module = "vfio_iommu_type1",
 	.needs_device = true,
+	.file_is_group = true,
 	.create = type1_create,
 	.destroy = type1_destroy,
 	.join = type1_join,

@@ -39,6 +39,7 @@ struct machine_devices {
 	bool force;
 	struct moat_ioas_files files; /* given by number; @cdevs below */
 	_Atomic(size_t) n_opening;
+	struct moat_ratelimit reset_rl;
 	struct gate armed; /* open once they are, or never will be */
 	struct moat_bdf bdf[OPT_LIST_MAX];
 	struct moat_ioas_cdev cdev[OPT_LIST_MAX];
@@ -157,6 +158,7 @@ int machine_devices_parse(const struct run_options *opts,
 		return moat_fail(err, r, "out of memory");
 	}
 	devices->force = opts->force;
+	devices->reset_rl = (struct moat_ratelimit)MOAT_RATELIMIT_INIT;
 	devices->files.cdevs = devices->cdev;
 	r = run_options_iommufd(opts, &devices->files.iommufd, err);
 	for (size_t i = 0; r == 0 && i < list->n; i++)
@@ -270,14 +272,52 @@ static void bar(void *opaque, unsigned int index,
 	moat_device_bar(device->dev, index, ret_info);
 }
 
-static int reset(void *opaque, struct moat_err *err)
+/* A guest may reset a bus as often as it likes. */
+static void warn_not_reset(struct machine_devices *devices,
+			   const struct moat_err *err)
 {
-	struct machine_device *device = opaque;
-	int r;
+	unsigned int missed;
 
-	r = moat_device_reset(device->dev, err);
-	/* Lost by now, or before: the guest boots again without it. */
-	return atomic_load(&device->given_up) ? 0 : r;
+	if (moat_ratelimit_pass(&devices->reset_rl, &missed))
+		log_warn("%s", err->msg);
+}
+
+static struct machine_device *device_of(struct machine_devices *devices,
+					const struct moat_device *dev)
+{
+	size_t i = 0;
+
+	while (devices->device[i].dev != dev)
+		i++;
+	return &devices->device[i];
+}
+
+static int reset(void *const *opaque, size_t n, struct moat_err *err)
+{
+	struct machine_device *const *device =
+		(struct machine_device *const *)opaque;
+	struct machine_devices *devices = device[0]->devices;
+	struct moat_reset *resets = calloc(n, sizeof(*resets));
+	int r = 0;
+
+	if (!resets)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		resets[i].dev = device[i]->dev;
+	moat_device_reset_all(resets, n);
+	for (size_t i = 0; i < n; i++) {
+		/* Lost by now, or before: the guest goes on without it. */
+		if (resets[i].error == 0 ||
+		    device_of(devices, resets[i].dev)->given_up)
+			continue;
+		if (resets[i].error == -ENOTTY)
+			warn_not_reset(devices, &resets[i].err);
+		else if (r == 0)
+			r = moat_fail(err, resets[i].error, "%s",
+				      resets[i].err.msg);
+	}
+	free(resets);
+	return r;
 }
 
 static const char *name(void *opaque)
@@ -394,6 +434,12 @@ void machine_devices_withdraw(struct machine_devices *devices)
 	for (size_t i = 0; i < devices->n; i++)
 		if (atomic_load(&devices->device[i].given_up))
 			moat_device_withdraw(devices->device[i].dev);
+}
+
+void machine_devices_hurry(struct machine_devices *devices)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		moat_device_hurry(devices->device[i].dev);
 }
 
 const char *machine_devices_name(const struct vmm_place *place)

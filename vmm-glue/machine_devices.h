@@ -94,6 +94,9 @@ bool machine_devices_give_up(struct vmm_place *place);
 /** machine_devices_withdraw() - take away the devices that were given up */
 void machine_devices_withdraw(struct machine_devices *devices);
 
+/** machine_devices_hurry() - the machine is ending: wait for no reset long */
+void machine_devices_hurry(struct machine_devices *devices);
+
 /** machine_devices_name() - whose place it is, for messages */
 const char *machine_devices_name(const struct vmm_place *place);
 

@@ -362,6 +362,8 @@ int machine_run(struct machine *machine, struct moat_err *err)
 		if (r == 0)
 			r = handle(machine, bits, err);
 	} while (r > 0);
+	/* A vCPU may be waiting for a reset that it asked for. */
+	machine_devices_hurry(machine->devices);
 	vcpus_stop(machine->vcpus);
 	return r;
 }

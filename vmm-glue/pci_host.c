@@ -423,31 +423,40 @@ unsigned int pci_host_intx_gsi(struct pci_slot slot, unsigned int pin)
 	return LAYOUT_GSI_INTX + (dev + p) % LAYOUT_GSI_INTX_N;
 }
 
-static int reset_place(const struct pci_place *place, struct moat_err *err)
+int pci_functions_reset(const struct pci_function *fn, size_t n,
+			struct moat_err *err)
 {
-	struct moat_err reset_err;
+	void *opaque[PCI_SLOTS * PCI_FUNCTIONS];
+	int r = 0;
 
-	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++) {
-		const struct pci_function *fn = &place->fn[i];
-		int r;
+	/* As many calls as there are kinds: for the machine, one. */
+	for (size_t i = 0; i < n && r == 0; i++) {
+		size_t n_alike = 0;
+		bool first = true;
 
-		if (!fn->ops || !fn->ops->reset)
+		if (!fn[i].ops || !fn[i].ops->reset)
 			continue;
-		r = fn->ops->reset(fn->opaque, &reset_err);
-		if (r == -ENOTTY)
-			log_warn("%s", reset_err.msg);
-		else if (r < 0)
-			return moat_fail(err, r, "%s", reset_err.msg);
+		for (size_t k = 0; k < i; k++)
+			first &= fn[k].ops != fn[i].ops;
+		if (!first)
+			continue;
+		for (size_t k = i; k < n; k++)
+			if (fn[k].ops == fn[i].ops)
+				opaque[n_alike++] = fn[k].opaque;
+		r = fn[i].ops->reset(opaque, n_alike, err);
 	}
-	return 0;
+	return r;
 }
 
 int pci_host_reset(struct pci_host *host, struct moat_err *err)
 {
-	int r = 0;
+	struct pci_function fn[PCI_SLOTS * PCI_FUNCTIONS];
+	int r;
 
 	reset_own(host);
-	for (unsigned int dev = 1; dev < PCI_SLOTS && r == 0; dev++)
-		r = reset_place(&host->place[dev], err);
+	for (unsigned int dev = 0; dev < PCI_SLOTS; dev++)
+		memcpy(&fn[dev * PCI_FUNCTIONS], host->place[dev].fn,
+		       sizeof(host->place[dev].fn));
+	r = pci_functions_reset(fn, ARRAY_SIZE(fn), err);
 	return r < 0 ? r : pci_host_assign(host, err);
 }

@@ -32,11 +32,11 @@ struct pci_function_ops {
 	void (*bar)(void *opaque, unsigned int index,
 		    struct moat_bar_info *ret_info);
 	/*
-	 * Back to power-on state: the machine is reset, or the guest resets
-	 * the bus behind a root port. -ENOTTY: it cannot be; it goes on as it
-	 * was left. NULL: nothing to do.
+	 * Back to power-on state, @n functions at once: the machine is reset,
+	 * or the guest resets the bus behind a root port. What cannot be
+	 * reset goes on as it was left, and is no error. NULL: nothing to do.
 	 */
-	int (*reset)(void *opaque, struct moat_err *err);
+	int (*reset)(void *const *opaque, size_t n, struct moat_err *err);
 	/* For messages; NULL: its guest address will do. */
 	const char *(*name)(void *opaque);
 };
@@ -105,7 +105,7 @@ unsigned int pci_host_intx_gsi(struct pci_slot slot, unsigned int pin);
  */
 int pci_host_assign(struct pci_host *host, struct moat_err *err);
 
-/** pci_host_reset() - reset each plugged function, then assign anew */
+/** pci_host_reset() - reset all plugged functions, then assign anew */
 int pci_host_reset(struct pci_host *host, struct moat_err *err);
 
 #endif /* MOAT_VMM_PCI_HOST_H */

@@ -59,6 +59,14 @@ struct pci_host {
 	struct pci_place place[PCI_SLOTS];
 };
 
+/**
+ * pci_functions_reset() - reset some of @n functions together
+ *
+ * Those without ops are left out. Return: 0, or the first error.
+ */
+int pci_functions_reset(const struct pci_function *fn, size_t n,
+			struct moat_err *err);
+
 /* Where function @fn of @place is, when buses are numbered as assigned. */
 static inline struct pci_slot pci_place_slot(const struct pci_host *host,
 					     const struct pci_place *place,

@@ -155,15 +155,13 @@ uint32_t root_port_config_read(struct root_port *port, uint16_t offset,
 	return value;
 }
 
-static void reset_function(struct root_port *port,
-			   const struct pci_function *fn)
+static void reset_behind(struct root_port *port)
 {
 	struct moat_err err;
 	unsigned int missed;
 	bool pass;
 
-	if (!fn->ops || !fn->ops->reset ||
-	    fn->ops->reset(fn->opaque, &err) >= 0)
+	if (pci_functions_reset(port->behind, PCI_FUNCTIONS, &err) == 0)
 		return;
 	(void)pthread_mutex_lock(&port->lock);
 	pass = moat_ratelimit_pass(&port->reset_rl, &missed);
@@ -171,12 +169,6 @@ static void reset_function(struct root_port *port,
 	if (pass)
 		log_warn("the guest resets the bus behind 00:%02x.0: %s",
 			 port->number, err.msg);
-}
-
-static void reset_behind(struct root_port *port)
-{
-	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++)
-		reset_function(port, &port->behind[i]);
 }
 
 /* With the lock held. A state that there is not is not taken. */

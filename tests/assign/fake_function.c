@@ -230,6 +230,9 @@ static int fake_reset(struct host_device *host)
 
 	if (!host->can_reset)
 		return -ENOTTY;
+	fn->in_reset = true;
+	while (fn->stuck || (fn->meet && !fn->meet->in_reset))
+		(void)usleep(1000);
 	if (fn->reset_errno < 0)
 		return fn->reset_errno;
 	if (fn->reset_busy > 0) {
@@ -243,6 +246,36 @@ static int fake_reset(struct host_device *host)
 	if (fn->dead)
 		memset(fn->config, 0xff, sizeof(fn->config));
 	return 0;
+}
+
+static int fake_dependents(struct host_device *host,
+			   struct host_dependent *ret_others, size_t room)
+{
+	const struct fake_function *fn = to_fake(host);
+
+	if (fn->dependents_errno < 0)
+		return fn->dependents_errno;
+	ck_assert_uint_le(fn->n_dependents, room);
+	memcpy(ret_others, fn->dependent,
+	       fn->n_dependents * sizeof(ret_others[0]));
+	return (int)fn->n_dependents;
+}
+
+static int fake_bus_reset(struct host_device *host, const int *group_fds,
+			  size_t n)
+{
+	struct fake_function *fn = to_fake(host);
+
+	if (fn->reset_busy > 0) {
+		fn->reset_busy--;
+		return -EBUSY;
+	}
+	ck_assert_uint_eq(fake_get(fn, PCI_COMMAND, 2), 0);
+	fn->bus_resets++;
+	fn->n_group_fds = n;
+	if (n)
+		memcpy(fn->group_fds, group_fds, n * sizeof(group_fds[0]));
+	return fn->reset_errno;
 }
 
 static void fake_close(struct host_device *host)
@@ -270,6 +303,8 @@ static const struct host_device_ops fake_host_ops = {
 	.intx_unmask_by = fake_intx_unmask_by,
 	.irq_disable = fake_irq_disable,
 	.reset = fake_reset,
+	.dependents = fake_dependents,
+	.bus_reset = fake_bus_reset,
 	.close = fake_close,
 };
 
@@ -695,8 +730,19 @@ int fake_vmm_delivered(struct fake_vmm *vmm, uint32_t data)
 
 /* ---- the host's side of opening ---- */
 
-/* The table has no place for a fixture of its own. */
+/* The table has no place for a fixture of its own: the one being opened. */
 static struct fixture *current;
+static struct fixture *fixtures; /* all of them */
+
+static struct fixture *fixture_of(struct moat_bdf bdf)
+{
+	struct fixture *fx = fixtures;
+
+	while (fx && !moat_bdf_equal(fx->spec.host, bdf))
+		fx = fx->next;
+	ck_assert_ptr_nonnull(fx);
+	return fx;
+}
 
 static int claim_read(const struct moat_host *host, struct moat_bdf bdf,
 		      struct moat_host_pci *ret_fn, struct moat_err *err)
@@ -758,8 +804,8 @@ static int claim_bind(const struct moat_host *host, struct moat_bdf bdf,
 	int r = fake_step(current->fn.sweep);
 
 	(void)host;
-	(void)bdf;
 	(void)force;
+	ck_assert(moat_bdf_equal(bdf, current->spec.host));
 	if (r < 0)
 		return moat_fail(err, r, "binding failed");
 	*ret_bound = !current->is_bound;
@@ -771,11 +817,12 @@ static int claim_bind(const struct moat_host *host, struct moat_bdf bdf,
 static int claim_release(const struct moat_host *host, struct moat_bdf bdf,
 			 struct moat_err *err)
 {
+	struct fixture *fx = fixture_of(bdf);
+
 	(void)host;
-	(void)bdf;
 	(void)err;
-	ck_assert_int_eq(current->attached, 0);
-	current->bound--;
+	ck_assert_int_eq(fx->attached, 0);
+	fx->bound--;
 	return 0;
 }
 
@@ -800,10 +847,11 @@ static int claim_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 
 static void claim_detach(struct moat_ioas *ioas, struct moat_bdf bdf)
 {
+	struct fixture *fx = fixture_of(bdf);
+
 	(void)ioas;
-	(void)bdf;
-	ck_assert(!current->fn.open);
-	current->attached--;
+	ck_assert(!fx->fn.open);
+	fx->attached--;
 }
 
 static int claim_host_open(int fd, struct host_device **ret_host,
@@ -820,6 +868,15 @@ static int claim_host_open(int fd, struct host_device **ret_host,
 	current->fn.open = true;
 	*ret_host = &current->fn.host;
 	return 0;
+}
+
+static int claim_group_fd(struct moat_ioas *ioas, unsigned int group)
+{
+	(void)ioas;
+	for (const struct fixture *fx = fixtures; fx; fx = fx->next)
+		if (fx->attached && fx->group == group)
+			return 1000 + (int)group;
+	return -ENOENT;
 }
 
 static int claim_irq_users(const struct moat_host *host, struct moat_bdf bdf,
@@ -917,13 +974,17 @@ const struct device_claim_ops fake_claim_ops = {
 	.host_open = claim_host_open,
 	.ports = claim_ports,
 	.pio = &fake_pio_ops,
+	.group_fd = claim_group_fd,
+	.reset_ms = 2000,
+	.close_ms = 50,
 	.irq_users = claim_irq_users,
 };
 
 void fixture_init(struct fixture *fx)
 {
 	memset(fx, 0, sizeof(*fx));
-	current = fx;
+	fx->next = fixtures;
+	fixtures = current = fx;
 	memset(&fake_pio, 0, sizeof(fake_pio));
 	fake_function_init(&fx->fn, &fx->sweep);
 	fake_vmm_init(&fx->vmm, &fx->fn);
@@ -939,6 +1000,8 @@ void fixture_init(struct fixture *fx)
 
 void fixture_fini(struct fixture *fx)
 {
+	struct fixture **at = &fixtures;
+
 	moat_device_close(fx->dev);
 	fx->dev = NULL;
 	ck_assert(fixture_is_clean(fx));
@@ -946,10 +1009,14 @@ void fixture_fini(struct fixture *fx)
 	ck_assert_ptr_null(fx->vmm.work);
 	ck_assert_uint_eq(fake_pio.permitted, 0);
 	fake_function_fini(&fx->fn);
+	while (*at != fx)
+		at = &(*at)->next;
+	*at = fx->next;
 }
 
 int fixture_open(struct fixture *fx)
 {
+	current = fx;
 	return device_open_with(&fake_claim_ops, &fx->params, &fx->dev,
 				&fx->err);
 }

@@ -95,8 +95,20 @@ struct fake_function {
 	unsigned int irq_calls;
 
 	unsigned int resets;
-	int reset_errno;	 /* negative: every reset fails so */
-	unsigned int reset_busy; /* this many resets are -EAGAIN first */
+	int reset_errno;	    /* negative: every reset fails so */
+	unsigned int reset_busy;    /* this many resets are -EAGAIN first */
+	atomic_bool stuck;	    /* a reset does not end meanwhile */
+	atomic_bool in_reset;	    /* one has begun */
+	struct fake_function *meet; /* a reset waits for one of this to begin */
+
+	/* What a reset of the bus reaches; none: there is no such reset. */
+	struct host_dependent dependent[8];
+	unsigned int n_dependents;
+	int dependents_errno;
+	unsigned int bus_resets;
+	int group_fds[8]; /* that the last one came with */
+	size_t n_group_fds;
+
 	bool open;
 	int maps; /* held */
 };
@@ -181,6 +193,8 @@ int fake_vmm_delivered(struct fake_vmm *vmm, uint32_t data);
 
 /* A device on the fakes. */
 struct fixture {
+	struct fixture *next; /* of those initialised */
+	unsigned int group;   /* its IOMMU group, for bus resets */
 	struct fake_sweep sweep;
 	struct fake_function fn;
 	struct fake_vmm vmm;

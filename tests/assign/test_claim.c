@@ -569,6 +569,27 @@ START_TEST(a_group_goes_back_with_its_last_member)
 }
 END_TEST
 
+/* Under iommufd there is no file of the group; the other's own keeps it. */
+START_TEST(a_group_goes_back_with_its_last_cdev)
+{
+	struct fake_host h;
+
+	fake_init_with(&h, &gpu);
+	fake_add_fn(&h, &hda);
+	bind_ok(&h, GPU, 0, true);
+	bind_ok(&h, HDA, 0, true);
+	fake_dir(&h, "sys/bus/pci/devices/" HDA "/vfio-dev/vfio5");
+	fake_link(&h, "proc/4242/fd/9", "dev/vfio/devices/vfio5");
+	release_ok(&h, GPU);
+	assert_driver(&h, GPU, "vfio-pci", "vfio-pci");
+	fake_unlink(&h, "proc/4242/fd/9");
+	release_ok(&h, HDA);
+	assert_untouched(&h, HDA, "snd_hda_intel");
+	assert_untouched(&h, GPU, "nouveau");
+	fake_host_fini(&h);
+}
+END_TEST
+
 START_TEST(release_own_goes_on_after_a_failure)
 {
 	struct moat_err err = { "" };
@@ -944,6 +965,7 @@ CHECK_MAIN(
 	moat_bind_makes_a_dead_owners_binding_stay,
 	an_open_device_is_never_waited_for, files_of_other_groups_do_not_count,
 	a_group_goes_back_with_its_last_member,
+	a_group_goes_back_with_its_last_cdev,
 	release_own_goes_on_after_a_failure,
 	a_driver_that_does_not_let_go_is_named,
 	vfio_pci_is_loaded_when_it_is_missing,

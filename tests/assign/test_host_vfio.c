@@ -194,6 +194,53 @@ START_TEST(many_areas)
 }
 END_TEST
 
+struct dependents_blob {
+	struct vfio_pci_hot_reset_info info;
+	struct vfio_pci_dependent_device device[3];
+};
+
+/* Of a container and of an iommufd: the same four bytes mean two things. */
+START_TEST(dependents)
+{
+	struct dependents_blob blob = {
+		.info = { .count = 3 },
+		.device = { { .group_id = 12,
+			      .segment = 0,
+			      .bus = 4,
+			      .devfn = 0x43 },
+			    { .group_id = 0, .segment = 2, .bus = 5 },
+			    { .group_id = 0x7fffffff, .devfn = 0xff } },
+	};
+	struct host_dependent other[3];
+
+	ck_assert_int_eq(vfio_dependents_decode(&blob.info, 3, other), 3);
+	ck_assert_uint_eq(other[0].bdf.bus, 4);
+	ck_assert_uint_eq(other[0].bdf.dev, 8);
+	ck_assert_uint_eq(other[0].bdf.fn, 3);
+	ck_assert_int_eq(other[0].group, 12);
+	ck_assert(!other[0].owned);
+	ck_assert_uint_eq(other[1].bdf.domain, 2);
+	ck_assert_int_eq(other[1].group, 0);
+	ck_assert_uint_eq(other[2].bdf.dev, 31);
+	ck_assert_uint_eq(other[2].bdf.fn, 7);
+
+	blob.info.flags = 1 << 0; /* devids; 0: ours, but not open */
+	blob.device[2].group_id = UINT32_MAX; /* and not ours */
+	ck_assert_int_eq(vfio_dependents_decode(&blob.info, 3, other), 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_int_eq(other[i].group, -1);
+		ck_assert(other[i].owned == (i < 2));
+	}
+
+	ck_assert_int_eq(vfio_dependents_decode(&blob.info, 2, other), -E2BIG);
+	blob.info.count = UINT32_MAX;
+	ck_assert_int_eq(vfio_dependents_decode(&blob.info, 3, other), -E2BIG);
+	blob.info.count = 3;
+	blob.info.flags = 0; /* no group has such a number */
+	ck_assert_int_eq(vfio_dependents_decode(&blob.info, 3, other), -EINVAL);
+}
+END_TEST
+
 /* Not a VFIO device at all. */
 START_TEST(wrong_fd)
 {
@@ -207,4 +254,4 @@ END_TEST
 
 CHECK_MAIN("host_vfio", plain_region, sparse_areas,
 	   without_sparse_list_all_is_mappable, broken_chains, many_areas,
-	   wrong_fd)
+	   dependents, wrong_fd)

@@ -89,17 +89,41 @@ free_info:
 	free(info);
 }
 
+static void fuzz_dependents(const uint8_t *data, size_t size)
+{
+	struct vfio_pci_hot_reset_info *info = malloc(size);
+	size_t room = (size - sizeof(*info)) / sizeof(info->devices[0]);
+	struct host_dependent *others;
+	int n;
+
+	fuzz_check(info);
+	memcpy(info, data, size);
+	others = malloc((room + 1) * sizeof(*others));
+	fuzz_check(others);
+	n = vfio_dependents_decode(info, room, others);
+	fuzz_check(n <= (int)room);
+	for (int i = 0; i < n; i++) {
+		fuzz_check(others[i].bdf.dev < 32 && others[i].bdf.fn < 8);
+		fuzz_check(others[i].group >= -1);
+		fuzz_check(others[i].group < 0 || !others[i].owned);
+	}
+	free(others);
+	free(info);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	bool region;
+	unsigned int which;
 
 	if (size < 1)
 		return 0;
-	region = *data++ & 1;
+	which = *data++ & 3;
 	size--;
-	if (region && size >= sizeof(struct vfio_region_info))
+	if ((which & 1) && size >= sizeof(struct vfio_region_info))
 		fuzz_region(data, size);
-	if (!region && size >= sizeof(struct vfio_iommu_type1_info))
+	if (which == 0 && size >= sizeof(struct vfio_iommu_type1_info))
 		fuzz_container(data, size);
+	if (which == 2 && size >= sizeof(struct vfio_pci_hot_reset_info))
+		fuzz_dependents(data, size);
 	return 0;
 }

@@ -272,12 +272,19 @@ START_TEST(devices_of_one_group)
 	ck_assert_uint_eq(fake.announcements, files);
 	/* The container or iommufd, the files, and two devices. */
 	ck_assert_uint_eq(fake.n_files, 3 + files);
+	/* Only a group's own file proves whose the group is. */
+	if (fake_is_iommufd())
+		ck_assert_int_eq(moat_ioas_group_fd(ioas, 8), -ENOENT);
+	else
+		ck_assert_int_ge(moat_ioas_group_fd(ioas, 8), 0);
+	ck_assert_int_eq(moat_ioas_group_fd(ioas, 7), -ENOENT);
 	detach(ioas, dev_b, fd_b);
 	ck_assert_uint_eq(fake.announcements, 1);
 	ck_assert_uint_eq(fake_n_maps(&fake), 1);
 	detach(ioas, dev_c, fd_c);
 	ck_assert_uint_eq(fake_n_maps(&fake), 0);
 	ck_assert(!fake.groups[1].file_open);
+	ck_assert_int_eq(moat_ioas_group_fd(ioas, 8), -ENOENT);
 	finish(ioas);
 }
 END_TEST

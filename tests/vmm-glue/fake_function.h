@@ -14,6 +14,7 @@ struct fake_function {
 	uint8_t config[4096];
 	struct moat_bar_info bar[MOAT_PCI_ROM + 1];
 	unsigned int resets;
+	size_t reset_with; /* functions that the last reset was of */
 	int reset_result;
 	unsigned int bad_accesses; /* unaligned, or of a wrong size */
 };
@@ -57,15 +58,21 @@ static inline void fake_bar(void *opaque, unsigned int index,
 	*ret_info = ((struct fake_function *)opaque)->bar[index];
 }
 
-static inline int fake_reset(void *opaque, struct moat_err *err)
+static inline int fake_reset(void *const *opaque, size_t n,
+			     struct moat_err *err)
 {
-	struct fake_function *fn = opaque;
+	int r = 0;
 
-	fn->resets++;
-	memset(fn->config + 4, 0, 0x3c - 4);
-	if (fn->reset_result < 0)
-		return moat_fail(err, fn->reset_result, "it will not");
-	return 0;
+	for (size_t i = 0; i < n; i++) {
+		struct fake_function *fn = opaque[i];
+
+		fn->resets++;
+		fn->reset_with = n;
+		memset(fn->config + 4, 0, 0x3c - 4);
+		if (fn->reset_result < 0)
+			r = moat_fail(err, fn->reset_result, "it will not");
+	}
+	return r;
 }
 
 static const struct pci_function_ops fake_function_ops = {

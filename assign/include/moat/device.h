@@ -126,9 +126,38 @@ void moat_device_arm(struct moat_device *dev)
  * Return: 0, -ENOTTY when the device has no reset (its bus mastering and
  * interrupts are off all the same), -EAGAIN when the kernel kept it busy,
  * -EIO when it does not answer afterwards (MOAT_EVENT_DEVICE_LOST comes
- * first), -ENODEV when it has been withdrawn, or the reset's errno.
+ * first), -ETIMEDOUT when the kernel does not come back from the reset within
+ * a good minute (MOAT_EVENT_DEVICE_LOST as well), -ENODEV when it has been
+ * withdrawn, or the reset's errno.
  */
 int moat_device_reset(struct moat_device *dev, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/* One of the devices that moat_device_reset_all() resets. */
+struct moat_reset {
+	struct moat_device *dev;
+	int error; /* as moat_device_reset() would return it */
+	struct moat_err err;
+};
+
+/**
+ * moat_device_reset_all() - as a reset line that several devices share
+ * @resets: all of one guest; sorted anew; @error and @err are set
+ *
+ * Beside each other and with one deadline, so that it takes as long as the
+ * slowest. What has no reset of its own may have one together with others on
+ * the host's bus or slot, if those are all in @resets, or nobody's.
+ */
+void moat_device_reset_all(struct moat_reset *resets, size_t n)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_device_hurry() - the program is about to end
+ *
+ * From any thread: who waits for a reset of the device waits a few seconds
+ * more at most. For good.
+ */
+void moat_device_hurry(struct moat_device *dev)
 	__attribute__((visibility("default")));
 
 /**
@@ -175,7 +204,9 @@ void moat_device_withdraw(struct moat_device *dev)
  *
  * Interrupts off, bus mastering off, BARs unmapped, fd closed, detached from
  * the address space, driver given back where it was taken. Never fails: what
- * cannot be given back is logged, and stays recorded.
+ * cannot be given back is logged, and stays recorded. A device in whose reset
+ * the kernel is stuck is not waited for longer than a few seconds: it stays
+ * attached, and the kernel closes it at the end of the process.
  * Locking: takes none, as nobody else may know the device any more; calls
  * the VMM that it was plugged into.
  */

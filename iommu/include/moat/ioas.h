@@ -126,6 +126,9 @@ const char *moat_ioas_backend(const struct moat_ioas *ioas)
 /**
  * moat_ioas_destroy() - unmap everything and give the kernel objects back
  * @ioas: NULL, or one without attached devices
+ *
+ * With a device left in it that could not be closed, nothing is taken from
+ * that: all of it stays until the process ends.
  */
 void moat_ioas_destroy(struct moat_ioas *ioas)
 	__attribute__((visibility("default")));
@@ -165,6 +168,17 @@ int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
  * not attached is left alone.
  */
 void moat_ioas_detach(struct moat_ioas *ioas, struct moat_bdf bdf)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_ioas_group_fd() - VFIO's file of an IOMMU group
+ *
+ * For ioctls that want proof of whose the group is; open while a device of
+ * it is attached.
+ * Return: the fd, or -ENOENT when no device of it is attached, or the
+ * backend has no files for groups (iommufd).
+ */
+int moat_ioas_group_fd(struct moat_ioas *ioas, unsigned int group)
 	__attribute__((visibility("default")));
 
 /**
