@@ -6,7 +6,6 @@
  * nowhere else.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +20,13 @@
 #include <moat/log.h>
 
 #include "common/opt.h"
+#include "common/text.h"
 #include "common/util.h"
 #include "vmm-glue/commands.h"
 
 #define WIDTH_DEFAULT 100
 #define WIDTH_MIN     40
+#define TEXT_MAX      2048
 #define INDENT	      14 /* "0000:04:08.0  " */
 
 struct devices_options {
@@ -175,72 +176,55 @@ static void print_wrapped(const char *lead, const char *text,
 	(void)putchar('\n');
 }
 
-struct text {
-	char buf[2048];
-	size_t len;
-};
-
-static void text_add(struct text *t, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void text_add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, sizeof(t->buf) - t->len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += min_u64((uint64_t)n, sizeof(t->buf) - t->len - 1);
-}
-
-static void add_group(struct text *t, const struct row *row)
+static void add_group(struct moat_text *t, const struct row *row)
 {
 	char addr[MOAT_BDF_STRLEN];
 
 	if (row->fn->iommu_group == MOAT_NO_GROUP) {
-		text_add(t, "no group, ");
+		moat_text_add(t, "no group, ");
 		return;
 	}
-	text_add(t, "group %d", row->fn->iommu_group);
+	moat_text_add(t, "group %d", row->fn->iommu_group);
 	for (size_t i = 0, n = 0; i < row->n_members; i++) {
 		if (moat_bdf_equal(row->members[i].bdf, row->fn->bdf))
 			continue;
-		text_add(t, "%s%s", n++ ? " " : " with ",
-			 moat_bdf_str(row->members[i].bdf, addr));
+		moat_text_add(t, "%s%s", n++ ? " " : " with ",
+			      moat_bdf_str(row->members[i].bdf, addr));
 	}
-	text_add(t, ", ");
+	moat_text_add(t, ", ");
 }
 
 /* The sentence opens with the address, which stands above it already. */
-static void add_reason(struct text *t, const char *reason, const char *addr)
+static void add_reason(struct moat_text *t, const char *reason,
+		       const char *addr)
 {
 	const size_t len = strlen(addr);
 
 	if (strncmp(reason, addr, len) == 0 && reason[len] == ' ')
-		text_add(t, "it%s", reason + len);
+		moat_text_add(t, "it%s", reason + len);
 	else
-		text_add(t, "%s", reason);
+		moat_text_add(t, "%s", reason);
 }
 
-static void add_verdict(struct text *t, const struct row *row, const char *addr)
+static void add_verdict(struct moat_text *t, const struct row *row,
+			const char *addr)
 {
 	switch (row->answer) {
 	case ANSWER_YES:
-		text_add(t, "assignable");
+		moat_text_add(t, "assignable");
 		return;
 	case ANSWER_BIND:
-		text_add(t,
-			 "assignable after `moat bind %s`, or with "
-			 "managed=on",
-			 row->fn->bdf.domain ? addr : addr + strlen("0000:"));
+		moat_text_add(t,
+			      "assignable after `moat bind %s`, or with "
+			      "managed=on",
+			      row->fn->bdf.domain ? addr
+						  : addr + strlen("0000:"));
 		return;
 	case ANSWER_NO:
-		text_add(t, "not assignable: ");
+		moat_text_add(t, "not assignable: ");
 		break;
 	case ANSWER_USED:
-		text_add(t, "in use: ");
+		moat_text_add(t, "in use: ");
 		break;
 	}
 	add_reason(t, row->reason.msg, addr);
@@ -253,30 +237,32 @@ static void add_verdict(struct text *t, const struct row *row, const char *addr)
  */
 static void print_row(const struct row *row, unsigned int width)
 {
-	struct text what = { .len = 0 }, facts = { .len = 0 };
-	struct text verdict = { .len = 0 };
+	char buf[3][TEXT_MAX];
+	struct moat_text what = { buf[0], TEXT_MAX, 0 };
+	struct moat_text facts = { buf[1], TEXT_MAX, 0 };
+	struct moat_text verdict = { buf[2], TEXT_MAX, 0 };
 	const struct moat_host_pci *fn = row->fn;
 	char addr[MOAT_BDF_STRLEN], pf[MOAT_BDF_STRLEN];
 
 	(void)moat_bdf_str(fn->bdf, addr);
-	text_add(&what, "%s: %s %s [%04x:%04x]", row->class_name, row->vendor,
-		 row->device, fn->vendor, fn->device);
+	moat_text_add(&what, "%s: %s %s [%04x:%04x]", row->class_name,
+		      row->vendor, row->device, fn->vendor, fn->device);
 	if (fn->driver[0])
-		text_add(&facts, "driver %s, ", fn->driver);
+		moat_text_add(&facts, "driver %s, ", fn->driver);
 	else
-		text_add(&facts, "no driver, ");
+		moat_text_add(&facts, "no driver, ");
 	add_group(&facts, row);
 	if (fn->numa_node != MOAT_NO_NODE)
-		text_add(&facts, "node %d, ", fn->numa_node);
+		moat_text_add(&facts, "node %d, ", fn->numa_node);
 	if (fn->is_vf)
-		text_add(&facts, "virtual function of %s, ",
-			 moat_bdf_str(fn->pf, pf));
+		moat_text_add(&facts, "virtual function of %s, ",
+			      moat_bdf_str(fn->pf, pf));
 	if (fn->n_vfs)
-		text_add(&facts, "%u virtual functions, ", fn->n_vfs);
+		moat_text_add(&facts, "%u virtual functions, ", fn->n_vfs);
 	if (fn->reset_method[0])
-		text_add(&facts, "reset %s", fn->reset_method);
+		moat_text_add(&facts, "reset %s", fn->reset_method);
 	else
-		text_add(&facts, "no reset");
+		moat_text_add(&facts, "no reset");
 	add_verdict(&verdict, row, addr);
 	print_wrapped(addr, what.buf, width);
 	print_wrapped("", facts.buf, width);
