@@ -26,8 +26,9 @@
 extern "C" {
 #endif
 
-#define MOAT_DMA_READ  (1u << 0) /* the device may read the memory */
-#define MOAT_DMA_WRITE (1u << 1) /* the device may write it */
+#define MOAT_DMA_READ (1u << 0) /* the device may read the memory */
+/* It may write it. Behind VT-d, Linux (6.1, for one) lets it read it, too. */
+#define MOAT_DMA_WRITE (1u << 1)
 
 struct moat_ioas;
 struct moat_host;

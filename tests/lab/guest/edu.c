@@ -4,8 +4,6 @@
  * the device's driver inside a guest, and so as the attacker that the fence
  * is tested against. Its one job that matters is the DMA engine: it reads or
  * writes whatever bus address it is told.
- *
- * Register layout: QEMU docs/specs/edu.rst.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,24 +20,7 @@
 
 #include <linux/pci_regs.h>
 
-#define EDU_BAR_SIZE	     0x100000
-#define EDU_ID		     0x00
-#define EDU_LIVENESS	     0x04
-#define EDU_FACTORIAL	     0x08
-#define EDU_STATUS	     0x20
-#define EDU_IRQ_STATUS	     0x24
-#define EDU_IRQ_RAISE	     0x60
-#define EDU_IRQ_ACK	     0x64
-#define EDU_DMA_SRC	     0x80
-#define EDU_DMA_DST	     0x88
-#define EDU_DMA_COUNT	     0x90
-#define EDU_DMA_CMD	     0x98
-#define EDU_BUFFER	     0x40000
-#define EDU_BUFFER_LEN	     4096
-
-#define EDU_STATUS_BUSY	     0x1u
-#define EDU_DMA_START	     0x1u
-#define EDU_DMA_TO_MEMORY    0x2u
+#include "tests/lab/edu_regs.h"
 
 #define TRANSFER_DEADLINE_MS 20000
 
@@ -263,6 +244,14 @@ static void cmd_liveness(const struct edu *edu)
 	(void)printf("liveness: ok\n");
 }
 
+/* Has nobody written to the registers since? */
+static void cmd_liveness_kept(const struct edu *edu)
+{
+	if (reg_read(edu, EDU_LIVENESS) != ~0x12345678u)
+		die("the register is %#x now", reg_read(edu, EDU_LIVENESS));
+	(void)printf("liveness: kept\n");
+}
+
 static uint64_t number(const char *text)
 {
 	char *end;
@@ -279,6 +268,7 @@ static void usage(void)
 		stderr,
 		"usage: edu BDF COMMAND...\n"
 		"  liveness            does it answer?\n"
+		"  liveness-kept       as that left it?\n"
 		"  roundtrip           DMA out of and into own memory\n"
 		"  write-own           the attack, on own memory\n"
 		"  write ADDR [LEN]    the device writes LEN bytes there\n"
@@ -303,6 +293,8 @@ int main(int argc, char **argv)
 	edu_open(&edu, argv[1], min_page);
 	if (strcmp(argv[2], "liveness") == 0)
 		cmd_liveness(&edu);
+	else if (strcmp(argv[2], "liveness-kept") == 0)
+		cmd_liveness_kept(&edu);
 	else if (strcmp(argv[2], "roundtrip") == 0)
 		cmd_roundtrip(&edu);
 	else if (strcmp(argv[2], "write-own") == 0)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What the isolation tests share; sourced by them after the lab's lib.sh is
+# (by this), once moat_lab_test has booted the machine with iomem=relaxed. An
+# attack in a guest prints the fault that the IOMMU owes for it, as a line
+# "fault Write|Read ADDRESS REASON"; the reason is in hexadecimal.
+
+# shellcheck source=../lab/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
+
+# The other edu, which tests/isolation/CMakeLists.txt adds.
+export edu2=0000:00:0b.0
+probe=$build/tests/isolation/probe
+
+# item N TEXT: what has been shown
+item() { echo "isolation item $1: $2"; }
+
+# Records of the unit's faults go to $work/faults.log until records_end.
+records_begin() {
+	"$build/tests/isolation/faultlog" > "$work/faults.log" 2>&1 &
+	faultlog=$!
+	for _ in $(seq 100); do
+		! grep -q ready "$work/faults.log" || break
+		sleep 0.1
+	done
+	faults_before=$(faults)
+}
+
+# records_end OWED DEVICE: what was recorded are the faults that the file OWED
+# tells of, in its order, all of DEVICE, and no others.
+records_end() {
+	kill "$faultlog"
+	wait "$faultlog" || :
+	# shellcheck disable=SC2094 # read before it is written
+	while read -r word kind addr reason; do
+		[ "$word" != fault ] || printf 'fault %s 0x%x %s %s\n' "$kind" \
+			$((addr & ~0xfff)) "$reason" "${2#0000:}"
+	done < "$1" > "$work/owed"
+	grep '^fault ' "$work/faults.log" > "$work/recorded" || :
+	diff "$work/owed" "$work/recorded" ||
+		fail 'the faults recorded are not those owed'
+	is 'faults counted' $(($(faults) - faults_before)) \
+		"$(wc -l < "$work/owed")"
+}
+
+# probe_run NAME ARGUMENT...: the probe with edu; as many faults as it says
+probe_run() {
+	local name=$1 before
+
+	shift
+	before=$(faults)
+	"$probe" "$edu" "$@" > "$work/$name.log" 2>&1 || fail "probe: status $?"
+	is "faults of probe $*" $(($(faults) - before)) \
+		"$(grep -c '^fault ' "$work/$name.log")"
+	! masters_bus "$edu" || fail 'edu is left a bus master'
+	grep 'isolation item' "$work/$name.log"
+}
