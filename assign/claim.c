@@ -5,6 +5,9 @@
  *	record -> driver_override -> unbind -> bind -> (in use)
  *	       <- driver_override <- unbind <- bind <-
  *
+ * For dma=none with an IOMMU there is one step more, while the function is on
+ * no driver: the type of its group.
+ *
  * Both directions are one function, claim_put_on(): it leaves the function on a
  * given driver with a given override, from whatever state it is in. So it
  * also continues where a killed process stopped.
@@ -27,6 +30,7 @@
 #include "assign/claim_driver.h"
 #include "assign/claim_record.h"
 #include "assign/host_pci_internal.h"
+#include "assign/unfenced.h"
 #include "common/io.h"
 #include "common/vfio_driver.h"
 
@@ -37,12 +41,66 @@
 static int restore(const struct claim *c, const struct claim_record *rec,
 		   struct moat_err *err)
 {
-	int r;
+	char override[MOAT_DRIVER_MAX];
+	int r = 0;
 
-	r = claim_put_on(c, rec->driver, rec->override, err);
+	if (rec->group_type[0]) {
+		r = claim_get_override(c, override, err);
+		if (r == 0)
+			r = claim_put_on(c, "", override, err);
+		if (r == 0)
+			r = unfenced_set_group_type(c, rec->group_type, err);
+	}
+	if (r == 0)
+		r = claim_put_on(c, rec->driver, rec->override, err);
 	if (r < 0)
 		return r;
 	return claim_record_remove(c->host, c->bdf, err);
+}
+
+/* Onto the driver that it is taken for; the undo is restore(). */
+static int put_on_ours(const struct claim *c, struct moat_err *err)
+{
+	int r = 0;
+
+	if (c->identity) {
+		r = claim_put_on(c, "", c->driver, err);
+		if (r == 0)
+			r = unfenced_set_group_type(c, GROUP_TYPE_NONE, err);
+	}
+	return r < 0 ? r : claim_put_on(c, c->driver, c->driver, err);
+}
+
+/* Which driver, and does its group have to change? */
+static int choose_driver(struct claim *c, const struct moat_host_pci *fn,
+			 unsigned int flags, struct moat_err *err)
+{
+	enum unfenced_route route;
+	int r;
+
+	if (!(flags & CLAIM_UNFENCED))
+		return 0;
+	r = unfenced_route(c->host, fn, &route, err);
+	if (r < 0)
+		return r;
+	c->driver = unfenced_driver(route);
+	c->identity = route == UNFENCED_UIO && fn->iommu_group != MOAT_NO_GROUP;
+	return 0;
+}
+
+/* Is it as it is to be, whoever made it so? */
+static bool is_placed(const struct claim *c, const char *driver)
+{
+	char type[GROUP_TYPE_MAX];
+
+	if (strcmp(c->driver, VFIO_PCI) == 0)
+		return moat_is_vfio_driver(driver);
+	if (strcmp(driver, c->driver))
+		return false;
+	if (!c->identity)
+		return true;
+	unfenced_group_type(c->host, c->bdf, type);
+	return strcmp(type, GROUP_TYPE_NONE) == 0;
 }
 
 /* May the function be taken from the host at all? */
@@ -62,7 +120,7 @@ static int check_bindable(const struct claim *c, const struct moat_host_pci *fn,
 		log_warn("%s: is the display that the host booted on; it goes "
 			 "dark",
 			 c->addr);
-	if (fn->iommu_group != MOAT_NO_GROUP)
+	if (fn->iommu_group != MOAT_NO_GROUP || flags & CLAIM_UNFENCED)
 		return 0;
 	/* vfio-pci refuses it as well, but cannot say why. */
 	if (moat_path(path, "%s/module/vfio/parameters/%s", c->host->sysfs,
@@ -97,10 +155,17 @@ static int make_record(const struct claim *c, const struct moat_host_pci *fn,
 	if (r < 0)
 		return r;
 	memcpy(rec.driver, fn->driver, sizeof(rec.driver));
+	if (c->identity)
+		unfenced_group_type(c->host, c->bdf, rec.group_type);
+	if (strcmp(rec.group_type, GROUP_TYPE_NONE) == 0)
+		rec.group_type[0] = '\0';
 	if (earlier && !rec.driver[0])
 		memcpy(rec.driver, earlier->driver, sizeof(rec.driver));
-	if (earlier && strcmp(rec.override, VFIO_PCI) == 0)
+	if (earlier && claim_is_ours(rec.override))
 		memcpy(rec.override, earlier->override, sizeof(rec.override));
+	if (earlier && earlier->group_type[0])
+		memcpy(rec.group_type, earlier->group_type,
+		       sizeof(rec.group_type));
 	*ret_rec = rec;
 	return 0;
 }
@@ -144,7 +209,7 @@ static int take(const struct claim *c, const struct moat_host_pci *fn,
 	r = claim_record_save(c->host, c->bdf, &rec, err);
 	if (r < 0)
 		return r;
-	r = claim_put_on(c, VFIO_PCI, VFIO_PCI, err);
+	r = put_on_ours(c, err);
 	if (r == 0)
 		return 0;
 	if (restore(c, &rec, &undo_err) < 0)
@@ -155,10 +220,37 @@ static int take(const struct claim *c, const struct moat_host_pci *fn,
 	return r;
 }
 
-static int bind_locked(const struct claim *c, unsigned int flags,
-		       bool *ret_bound, struct moat_err *err)
+static int fail_used(const struct claim *c,
+		     const struct moat_host_pci_user *user,
+		     struct moat_err *err)
+{
+	if (user->pid == 0)
+		return moat_fail(err, -EBUSY,
+				 "%s: a process that cannot be told from here "
+				 "has it or its IOMMU group open; end that "
+				 "first",
+				 c->addr);
+	return moat_fail(err, -EBUSY,
+			 "%s: process %d (%s) has it or its IOMMU group open; "
+			 "end that first",
+			 c->addr, user->pid, user->comm);
+}
+
+/* Taken already, but for the other kind of use. */
+static int fail_other_use(const struct claim *c, const char *driver,
+			  struct moat_err *err)
+{
+	return moat_fail(err, -EBUSY,
+			 "%s has been taken for %s, and is now wanted for %s; "
+			 "give it back first: `moat release %s`",
+			 c->addr, driver, c->driver, c->typed);
+}
+
+static int bind_locked(struct claim *c, unsigned int flags, bool *ret_bound,
+		       struct moat_err *err)
 {
 	struct claim_owner me, self = { .pid = 0 };
+	struct moat_host_pci_user user;
 	struct claim_record rec;
 	struct moat_host_pci fn;
 	bool recorded;
@@ -179,12 +271,20 @@ static int bind_locked(const struct claim *c, unsigned int flags,
 	if (recorded && claim_owner_alive(c->host, &rec.owner) &&
 	    !claim_owner_equal(&rec.owner, &me))
 		return fail_owned(c, &rec.owner, err);
-	if (moat_is_vfio_driver(fn.driver)) {
+	r = choose_driver(c, &fn, flags, err);
+	if (r < 0)
+		return r;
+	if (is_placed(c, fn.driver)) {
 		if (recorded)
 			return adopt(c, &rec, &self, ret_bound, err);
 		*ret_bound = false;
 		return 0;
 	}
+	if (claim_is_ours(fn.driver) && recorded)
+		return fail_other_use(c, fn.driver, err);
+	if (claim_is_ours(fn.driver) &&
+	    claim_find_user(c->host, c->bdf, true, &user))
+		return fail_used(c, &user, err);
 	r = check_bindable(c, &fn, flags, err);
 	if (r < 0)
 		return r;
@@ -214,22 +314,6 @@ int claim_bind(const struct claim_ops *ops, const struct moat_host *host,
 	return r;
 }
 
-static int fail_used(const struct claim *c,
-		     const struct moat_host_pci_user *user,
-		     struct moat_err *err)
-{
-	if (user->pid == 0)
-		return moat_fail(err, -EBUSY,
-				 "%s: a process that cannot be told from here "
-				 "has it or its IOMMU group open; end that "
-				 "first",
-				 c->addr);
-	return moat_fail(err, -EBUSY,
-			 "%s: process %d (%s) has it or its IOMMU group open; "
-			 "end that first",
-			 c->addr, user->pid, user->comm);
-}
-
 /* Its driver is one of the host's again, without our doing: keep that. */
 static int forget(const struct claim *c, const struct claim_record *rec,
 		  const char *driver, struct moat_err *err)
@@ -237,8 +321,14 @@ static int forget(const struct claim *c, const struct claim_record *rec,
 	char override[MOAT_DRIVER_MAX];
 	int r;
 
+	if (rec->group_type[0])
+		return moat_fail(err, -EBUSY,
+				 "%s: something else bound it to %s, while the "
+				 "type of its IOMMU group is not the '%s' that "
+				 "it was: unbind it and release it again",
+				 c->addr, driver, rec->group_type);
 	r = claim_get_override(c, override, err);
-	if (r == 0 && strcmp(override, VFIO_PCI) == 0)
+	if (r == 0 && claim_is_ours(override))
 		r = claim_set_override(c, rec->override, err);
 	if (r < 0)
 		return r;
@@ -278,7 +368,7 @@ static int release_locked(const struct claim *c, struct moat_err *err)
 	if (r < 0)
 		return moat_fail(err, r, "%s: cannot tell its driver: %s",
 				 c->addr, strerror(-r));
-	if (driver[0] && !moat_is_vfio_driver(driver))
+	if (driver[0] && !claim_is_ours(driver))
 		return forget(c, &rec, driver, err);
 	if (!claim_find_user(c->host, c->bdf, true, &user))
 		return restore(c, &rec, err);
@@ -375,19 +465,27 @@ int claim_release_own(const struct claim_ops *ops, const struct moat_host *host,
 	return release_mine(ops, host_or_this(host), false, err);
 }
 
-int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
-		       bool force, bool *ret_bound, struct moat_err *err)
+/* MOAT_BIND_* as CLAIM_*. */
+static unsigned int claim_flags(unsigned int flags)
 {
-	return claim_bind(&claim_kernel_ops, host, bdf, force ? CLAIM_FORCE : 0,
+	return (flags & MOAT_BIND_FORCE ? CLAIM_FORCE : 0) |
+	       (flags & MOAT_BIND_UNFENCED ? CLAIM_UNFENCED : 0);
+}
+
+int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
+		       unsigned int flags, bool *ret_bound,
+		       struct moat_err *err)
+{
+	return claim_bind(&claim_kernel_ops, host, bdf, claim_flags(flags),
 			  ret_bound, err);
 }
 
 int moat_host_pci_bind_stay(const struct moat_host *host, struct moat_bdf bdf,
-			    bool force, bool *ret_bound, struct moat_err *err)
+			    unsigned int flags, bool *ret_bound,
+			    struct moat_err *err)
 {
 	return claim_bind(&claim_kernel_ops, host, bdf,
-			  CLAIM_STAY | (force ? CLAIM_FORCE : 0), ret_bound,
-			  err);
+			  CLAIM_STAY | claim_flags(flags), ret_bound, err);
 }
 
 int moat_host_pci_release(const struct moat_host *host, struct moat_bdf bdf,

@@ -27,8 +27,9 @@ struct claim_ops {
 extern const struct claim_ops claim_kernel_ops;
 
 enum claim_flags {
-	CLAIM_FORCE = 1 << 0, /* even if the host needs it */
-	CLAIM_STAY = 1 << 1,  /* owned by nobody */
+	CLAIM_FORCE = 1 << 0,	 /* even if the host needs it */
+	CLAIM_STAY = 1 << 1,	 /* owned by nobody */
+	CLAIM_UNFENCED = 1 << 2, /* for dma=none */
 };
 
 /** claim_bind() - moat_host_pci_bind() on @ops; @flags: CLAIM_* */

@@ -33,6 +33,8 @@ void claim_init(struct claim *c, const struct claim_ops *ops,
 	c->bdf = bdf;
 	(void)moat_bdf_str(bdf, c->addr);
 	(void)host_pci_short(bdf, c->typed);
+	c->driver = VFIO_PCI;
+	c->identity = false;
 }
 
 /* Did the write not even reach the kernel's driver core? */

@@ -3,6 +3,8 @@
 #ifndef MOAT_ASSIGN_CLAIM_DRIVER_H
 #define MOAT_ASSIGN_CLAIM_DRIVER_H
 
+#include <stdbool.h>
+
 #include <moat/bdf.h>
 #include <moat/err.h>
 #include <moat/host_pci.h>
@@ -17,6 +19,8 @@ struct claim {
 	struct moat_bdf bdf;
 	char addr[MOAT_BDF_STRLEN];  /* as sysfs has it */
 	char typed[MOAT_BDF_STRLEN]; /* as people type it */
+	const char *driver;	     /* that it is taken for */
+	bool identity;		     /* and its group's type is to be that */
 };
 
 void claim_init(struct claim *c, const struct claim_ops *ops,

@@ -76,6 +76,19 @@ static int parse_driver(const char *value, char ret[MOAT_DRIVER_MAX])
 	return 0;
 }
 
+/* A word of the kernel's, "DMA-FQ" say. */
+static int parse_type(const char *value, char ret[GROUP_TYPE_MAX])
+{
+	size_t len = value ? strlen(value) : 0;
+
+	if (len == 0 || len >= GROUP_TYPE_MAX ||
+	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			  "0123456789-_") != len)
+		return -EINVAL;
+	memcpy(ret, value, len + 1);
+	return 0;
+}
+
 static int parse_owner(char **text, struct claim_owner *ret)
 {
 	const char *pid_text = next_value(text, "owner-pid");
@@ -108,9 +121,13 @@ int claim_record_parse(const char *text, struct claim_record *ret_rec)
 	    parse_owner(&at, &rec.owner) < 0)
 		return -EINVAL;
 	value = next_value(&at, "put-off");
-	if (!value || (strcmp(value, "0") && strcmp(value, "1")) || *at)
+	if (!value || (strcmp(value, "0") && strcmp(value, "1")))
 		return -EINVAL;
 	rec.put_off = *value == '1';
+	if (*at && parse_type(next_value(&at, "group-type"), rec.group_type) < 0)
+		return -EINVAL;
+	if (*at)
+		return -EINVAL;
 	*ret_rec = rec;
 	return 0;
 }
@@ -118,11 +135,15 @@ int claim_record_parse(const char *text, struct claim_record *ret_rec)
 void claim_record_print(const struct claim_record *rec,
 			char buf[CLAIM_RECORD_TEXT_MAX])
 {
+	bool typed = rec->group_type[0] != '\0';
+
 	(void)snprintf(buf, CLAIM_RECORD_TEXT_MAX,
 		       "%s\ndriver=%s\noverride=%s\nowner-pid=%d\n"
-		       "owner-start=%" PRIu64 "\nput-off=%d\n",
+		       "owner-start=%" PRIu64 "\nput-off=%d\n%s%s%s",
 		       record_heading, rec->driver, rec->override,
-		       rec->owner.pid, rec->owner.start_jiffies, rec->put_off);
+		       rec->owner.pid, rec->owner.start_jiffies, rec->put_off,
+		       typed ? "group-type=" : "", rec->group_type,
+		       typed ? "\n" : "");
 }
 
 static int record_path(const struct moat_host *host, struct moat_bdf bdf,

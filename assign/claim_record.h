@@ -11,6 +11,8 @@
 #include <moat/err.h>
 #include <moat/host_pci.h>
 
+#include "assign/unfenced.h"
+
 struct moat_host;
 
 /* A process; numbers are reused, so its start says which one is meant. */
@@ -22,6 +24,8 @@ struct claim_owner {
 struct claim_record {
 	char driver[MOAT_DRIVER_MAX];	/* earlier driver; "" when none */
 	char override[MOAT_DRIVER_MAX]; /* earlier driver_override; or "" */
+	/* Earlier type of its IOMMU group; "" when that was not changed. */
+	char group_type[GROUP_TYPE_MAX];
 	struct claim_owner owner;
 	bool put_off; /* the owner is done with it; its group is not free */
 };

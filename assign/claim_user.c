@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who uses a function through VFIO?
+ * Who uses a function through VFIO, or through UIO?
  *
  * Taking a function from vfio-pci waits in the kernel, uninterruptibly,
  * until the last file of it is closed. So this is asked first. The kernel
@@ -27,12 +27,14 @@
 /* The nodes that lead to one function, or to another of its group. */
 struct nodes {
 	char group[32];		  /* "vfio/26"; "" when it has none */
-	char cdev[CDEVS_MAX][64]; /* "vfio/devices/vfio0" */
+	char cdev[CDEVS_MAX][64]; /* "vfio/devices/vfio0", "uio0" */
 	size_t n_cdevs;
 };
 
+/* @class: what its directory holds; @start: how their names begin */
 static void find_cdevs(const struct moat_host *host, struct moat_bdf bdf,
-		       struct nodes *nodes)
+		       const char *class, const char *start,
+		       const char *dev_dir, struct nodes *nodes)
 {
 	const struct dirent *entry;
 	char path[PATH_MAX];
@@ -40,17 +42,17 @@ static void find_cdevs(const struct moat_host *host, struct moat_bdf bdf,
 	DIR *d;
 	int n;
 
-	if (host_pci_attr(host, bdf, "vfio-dev", path) < 0)
+	if (host_pci_attr(host, bdf, class, path) < 0)
 		return;
 	d = opendir(path);
 	if (!d)
 		return;
 	while (nodes->n_cdevs < CDEVS_MAX && (entry = readdir(d))) {
-		if (strncmp(entry->d_name, "vfio", 4))
+		if (strncmp(entry->d_name, start, strlen(start)))
 			continue;
 		size = sizeof(nodes->cdev[0]);
-		n = snprintf(nodes->cdev[nodes->n_cdevs], size,
-			     "vfio/devices/%s", entry->d_name);
+		n = snprintf(nodes->cdev[nodes->n_cdevs], size, "%s%s", dev_dir,
+			     entry->d_name);
 		if (n > 0 && (size_t)n < size)
 			nodes->n_cdevs++;
 	}
@@ -70,7 +72,8 @@ static void find_members(const struct moat_host *host, struct moat_bdf bdf,
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (!moat_bdf_equal(members[i], bdf))
-			find_cdevs(host, members[i], nodes);
+			find_cdevs(host, members[i], "vfio-dev", "vfio",
+				   "vfio/devices/", nodes);
 	free(members);
 }
 
@@ -82,7 +85,8 @@ static void find_nodes(const struct moat_host *host, struct moat_bdf bdf,
 
 	memset(ret, 0, sizeof(*ret));
 	group = host_pci_group_number(host, bdf, &noiommu);
-	find_cdevs(host, bdf, ret);
+	find_cdevs(host, bdf, "vfio-dev", "vfio", "vfio/devices/", ret);
+	find_cdevs(host, bdf, "uio", "uio", "", ret);
 	if (group == MOAT_NO_GROUP)
 		return;
 	(void)snprintf(ret->group, sizeof(ret->group), "vfio/%s%d",

@@ -87,7 +87,7 @@ struct device_claim_ops {
 		       const struct moat_host_pci_plan *plan,
 		       struct moat_err *err);
 	int (*bind)(const struct moat_host *host, struct moat_bdf bdf,
-		    bool force, bool *ret_bound, struct moat_err *err);
+		    unsigned int flags, bool *ret_bound, struct moat_err *err);
 	int (*release)(const struct moat_host *host, struct moat_bdf bdf,
 		       struct moat_err *err);
 	/* Cheap enough to be asked again and again; @host is not NULL. */
@@ -98,8 +98,13 @@ struct device_claim_ops {
 	int (*attach)(struct moat_ioas *ioas, struct moat_bdf bdf,
 		      int *ret_device_fd, struct moat_err *err);
 	void (*detach)(struct moat_ioas *ioas, struct moat_bdf bdf);
+	bool (*is_fence)(const struct moat_ioas *ioas);
 	int (*host_open)(int fd, struct host_device **ret_host,
 			 struct moat_err *err);
+	/* The same for a device that has no file: dma=none. */
+	int (*host_open_uio)(const struct moat_host *host, struct moat_bdf bdf,
+			     struct host_device **ret_host,
+			     struct moat_err *err);
 	/* The host's ports behind a BAR of @len bytes. */
 	int (*ports)(const struct moat_host *host, struct moat_bdf bdf,
 		     unsigned int bar, unsigned int len, uint16_t *ret_first,

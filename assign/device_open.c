@@ -134,6 +134,12 @@ static void device_release(struct moat_device *dev)
 		device_warn_err(dev, &err, "");
 }
 
+static unsigned int bind_flags(const struct moat_device_params *params)
+{
+	return (params->force ? MOAT_BIND_FORCE : 0) |
+	       (params->spec->dma == MOAT_DMA_NONE ? MOAT_BIND_UNFENCED : 0);
+}
+
 /* Find it, check it, take it from its driver. */
 static int device_claim(struct moat_device *dev,
 			const struct moat_device_params *params,
@@ -145,6 +151,7 @@ static int device_claim(struct moat_device *dev,
 		.n_same_guest = params->n_same_guest,
 		.managed = params->spec->managed,
 		.force = params->force,
+		.unfenced = params->spec->dma == MOAT_DMA_NONE,
 	};
 	struct moat_host_pci fn;
 	int r;
@@ -155,8 +162,12 @@ static int device_claim(struct moat_device *dev,
 	r = ops->verdict(params->host, &fn, &plan, err);
 	if (r < 0)
 		return r;
+	if (params->spec->dma == MOAT_DMA_NONE)
+		moat_log(MOAT_LOG_WARN, dev->name,
+			 "dma=none: nothing keeps its DMA, and so the guest, "
+			 "from any of the host's memory");
 	if (params->spec->managed) {
-		r = ops->bind(params->host, dev->bdf, params->force,
+		r = ops->bind(params->host, dev->bdf, bind_flags(params),
 			      &dev->bound, err);
 		if (r < 0)
 			return r;
@@ -204,9 +215,14 @@ static int device_attach(struct moat_device *dev,
 	if (r < 0)
 		return r;
 	dev->attached = true;
-	r = ops->host_open(fd, &dev->host, err);
+	if (fd >= 0)
+		r = ops->host_open(fd, &dev->host, err);
+	else
+		r = ops->host_open_uio(dev->host_root, dev->bdf, &dev->host,
+				       err);
 	if (r < 0) {
-		(void)close(fd);
+		if (fd >= 0)
+			(void)close(fd);
 		device_detach(dev);
 		return moat_fail_prefix(err, r, "%s", dev->name);
 	}
@@ -336,6 +352,25 @@ static void device_free(struct moat_device *dev)
 	free(dev);
 }
 
+/*
+ * The word in the spec is what the user knows of; an address space of the
+ * other kind would break it either way.
+ */
+static int check_fence(const struct moat_device *dev,
+		       const struct moat_device_params *params,
+		       struct moat_err *err)
+{
+	bool fenced = dev->claim_ops->is_fence(params->ioas);
+
+	if (fenced == (params->spec->dma == MOAT_DMA_IOMMU))
+		return 0;
+	return moat_fail(err, -EINVAL,
+			 "%s: dma=%s, and the address space it would join is "
+			 "%s fence",
+			 dev->name, fenced ? "none" : "iommu",
+			 fenced ? "a" : "no");
+}
+
 int device_open_with(const struct device_claim_ops *ops,
 		     const struct moat_device_params *params,
 		     struct moat_device **ret_dev, struct moat_err *err)
@@ -346,13 +381,9 @@ int device_open_with(const struct device_claim_ops *ops,
 	dev = device_new(ops, params);
 	if (!dev)
 		return moat_fail(err, -ENOMEM, "out of memory");
-	if (params->spec->dma != MOAT_DMA_IOMMU) {
-		r = moat_fail(err, -EOPNOTSUPP,
-			      "%s: dma=none is not there yet; only dma=iommu "
-			      "works, leave dma= away",
-			      dev->name);
+	r = check_fence(dev, params, err);
+	if (r < 0)
 		goto free_dev;
-	}
 	r = device_claim(dev, params, err);
 	if (r < 0)
 		goto free_dev;
@@ -454,7 +485,9 @@ static const struct device_claim_ops host_claim_ops = {
 	.driver = host_pci_driver,
 	.attach = moat_ioas_attach,
 	.detach = moat_ioas_detach,
+	.is_fence = moat_ioas_is_fence,
 	.host_open = host_vfio_open,
+	.host_open_uio = host_uio_open,
 	.ports = host_pci_ports,
 	.pio = &pio_host_ops,
 	.group_fd = moat_ioas_group_fd,

@@ -9,7 +9,8 @@ set(MOAT_ASSIGN_HOST_SOURCES
   device_spec.c
   host_pci.c
   host_pci_irq.c
-  host_pci_ports.c
+  host_pci_resource.c
   host_pci_verdict.c
   in_use.c
-  in_use_route.c)
+  in_use_route.c
+  unfenced.c)

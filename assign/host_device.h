@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How the engine reaches the host's function: one table of operations, with
- * VFIO behind it (host_vfio.c) or a fake in the tests.
+ * VFIO behind it (host_vfio.c), or sysfs (host_uio.c), or a fake in the tests.
  *
  * A region is a BAR, the ROM or config space; numbers are as in VFIO.
  * Locking: region reads and writes may run beside anything; the rest is
@@ -141,5 +141,18 @@ struct host_device {
  * Return: 0, -EINVAL (not a PCI device of VFIO), or an ioctl's errno.
  */
 int host_vfio_open(int fd, struct host_device **ret_host, struct moat_err *err);
+
+struct moat_host;
+
+/**
+ * host_uio_open() - reach a function through sysfs and uio_pci_generic
+ *
+ * It is bound to that driver. Resets it, as VFIO's opening does. It has INTx
+ * and no other interrupt.
+ * Return: 0; -ENODEV (not bound to it); -EPERM or -EACCES (not allowed); or
+ * what opening its files, or its reset, failed with.
+ */
+int host_uio_open(const struct moat_host *root, struct moat_bdf bdf,
+		  struct host_device **ret_host, struct moat_err *err);
 
 #endif /* MOAT_ASSIGN_HOST_DEVICE_H */

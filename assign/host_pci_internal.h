@@ -31,6 +31,24 @@ int host_pci_attr(const struct moat_host *host, struct moat_bdf bdf,
 /** host_pci_short() - the address as people type it: without domain 0 */
 const char *host_pci_short(struct moat_bdf bdf, char buf[MOAT_BDF_STRLEN]);
 
+/* Where the host put a BAR, or the ROM; PCI's flags are the kernel's own. */
+struct host_pci_resource {
+	uint64_t first, len;
+	bool is_io, is_memory; /* neither: not implemented */
+	bool placed;	       /* it has an address */
+};
+
+/**
+ * host_pci_resource() - read a line of "resource"
+ * @index: 0 to 5 for BARs, 6 for the ROM
+ *
+ * Return: 0, -EINVAL when it makes no sense, or what reading met.
+ * Source: Linux Documentation/PCI/sysfs-pci.rst, "resource".
+ */
+int host_pci_resource(const struct moat_host *host, struct moat_bdf bdf,
+		      unsigned int index,
+		      struct host_pci_resource *ret_resource);
+
 /**
  * host_pci_ports() - the host's ports behind an I/O BAR
  * @len: ports that it has

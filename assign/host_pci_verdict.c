@@ -17,6 +17,7 @@
 #include <moat/host_pci.h>
 
 #include "assign/host_pci_internal.h"
+#include "assign/unfenced.h"
 #include "common/vfio_driver.h"
 
 /*
@@ -191,6 +192,37 @@ static int check_group(const struct moat_host *host,
 	return r;
 }
 
+/*
+ * The same for dma=none. What else must hold of a function that is on the
+ * right driver already is found when it is attached.
+ */
+static int check_unfenced(const struct moat_host *host,
+			  const struct moat_host_pci *fn, bool managed,
+			  struct moat_err *err)
+{
+	enum unfenced_route route;
+	char addr[MOAT_BDF_STRLEN];
+	const char *driver;
+	bool fits;
+	int r;
+
+	r = unfenced_route(host, fn, &route, err);
+	if (r < 0)
+		return r;
+	driver = unfenced_driver(route);
+	fits = route == UNFENCED_VFIO ? moat_is_vfio_driver(fn->driver)
+				      : strcmp(fn->driver, driver) == 0;
+	if (managed || fits)
+		return 0;
+	return moat_fail(err, -EBUSY,
+			 "%s is bound to %s; dma=none needs it on %s: run "
+			 "`moat bind --dma none %s`, or add managed=on to bind "
+			 "it for this run only",
+			 moat_bdf_str(fn->bdf, addr),
+			 fn->driver[0] ? fn->driver : "no driver", driver,
+			 addr);
+}
+
 /* The function itself: must it be taken from somebody first? */
 static int check_driver(const struct moat_host_pci *fn, bool managed,
 			struct moat_err *err)
@@ -301,14 +333,16 @@ int moat_host_pci_verdict(const struct moat_host *host,
 		r = check_graphics(fn, plan->force, err);
 	if (r < 0)
 		return r;
-	if (fn->iommu_group == MOAT_NO_GROUP)
+	if (fn->iommu_group == MOAT_NO_GROUP && !plan->unfenced)
 		return host_pci_no_group(host, fn->bdf, err);
 	if (fn->in_use[0] && !plan->force)
 		return host_pci_needed(fn, err);
 	r = check_vfs(fn, plan->force, err);
-	if (r == 0)
+	if (r == 0 && fn->iommu_group != MOAT_NO_GROUP)
 		r = check_group(host, fn, plan, err);
 	if (r < 0)
 		return r;
+	if (plan->unfenced)
+		return check_unfenced(host, fn, plan->managed, err);
 	return check_driver(fn, plan->managed, err);
 }

@@ -176,7 +176,7 @@ static int check_uio(struct moat_ioas *ioas, const struct ioas_device *dev,
 				 dev->name, UIO_DRIVER,
 				 driver[0] ? driver : "no driver");
 	if (kind == GROUP_FENCED)
-		return moat_fail(err, -EINVAL,
+		return moat_fail(err, -EPERM,
 				 "%s: the type of its IOMMU group %u is not "
 				 "'identity': the IOMMU would not let its DMA "
 				 "through as dma=none wants; managed=on sets "

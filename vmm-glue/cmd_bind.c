@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <moat/device_spec.h>
 #include <moat/host_pci.h>
 #include <moat/log.h>
 
@@ -14,11 +15,14 @@
 
 struct bind_options {
 	bool force;
+	int dma; /* enum moat_dma_mode */
 };
 
 static const struct opt_desc bind_desc[] = {
 	OPT(struct bind_options, force, "force", OPT_FLAG,
 	    .help = "take a device even though the host is using it"),
+	OPT(struct bind_options, dma, "dma", OPT_ENUM, .choices = "iommu|none",
+	    .def = "iommu", .help = "what it is to be assigned with later"),
 };
 
 static const struct opt_table bind_table = {
@@ -42,18 +46,26 @@ static int parse_bdfs(const struct opt_list *words,
 	return 0;
 }
 
-static bool bind_one(struct moat_bdf bdf, bool force)
+static bool bind_one(struct moat_bdf bdf, const struct bind_options *opts)
 {
+	unsigned int flags = opts->force ? MOAT_BIND_FORCE : 0;
 	char addr[MOAT_BDF_STRLEN];
+	struct moat_host_pci fn;
 	struct moat_err err;
 	bool bound;
 
-	if (moat_host_pci_bind_stay(NULL, bdf, force, &bound, &err) < 0) {
+	if (opts->dma == MOAT_DMA_NONE)
+		flags |= MOAT_BIND_UNFENCED;
+	if (moat_host_pci_bind_stay(NULL, bdf, flags, &bound, &err) < 0 ||
+	    moat_host_pci_read(NULL, bdf, &fn, &err) < 0) {
 		log_err("%s", err.msg);
 		return false;
 	}
-	(void)printf("%s %s\n", moat_bdf_str(bdf, addr),
-		     bound ? "is bound to vfio-pci" : "was bound already");
+	(void)moat_bdf_str(bdf, addr);
+	if (bound)
+		(void)printf("%s is bound to %s\n", addr, fn.driver);
+	else
+		(void)printf("%s was bound already\n", addr);
 	return true;
 }
 
@@ -66,7 +78,8 @@ int cmd_bind(int argc, char **argv)
 	bool ok = true;
 
 	if (argc > 1 && is_help(argv[1])) {
-		(void)printf("usage: moat bind [--force] BDF...\n\n");
+		(void)printf("usage: moat bind [--force] [--dma iommu|none] "
+			     "BDF...\n\n");
 		opt_help(&bind_table, "--", stdout);
 		return EXIT_STATUS_OK;
 	}
@@ -81,7 +94,7 @@ int cmd_bind(int argc, char **argv)
 		return EXIT_STATUS_USAGE;
 	}
 	for (size_t i = 0; i < words.n; i++)
-		ok &= bind_one(bdfs[i], opts.force);
+		ok &= bind_one(bdfs[i], &opts);
 	return ok ? EXIT_STATUS_OK : EXIT_STATUS_ERROR;
 }
 

@@ -20,7 +20,7 @@ static const struct command {
 	  "start a guest with host PCI devices assigned" },
 	{ "devices", cmd_devices, "[--all] [--json] [BDF]...",
 	  "list the host's devices and whether they can be assigned" },
-	{ "bind", cmd_bind, "[--force] BDF...",
+	{ "bind", cmd_bind, "[--force] [--dma iommu|none] BDF...",
 	  "take devices from their drivers for vfio-pci" },
 	{ "release", cmd_release, "[BDF]...",
 	  "give devices back to the drivers they were taken from" },

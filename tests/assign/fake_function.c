@@ -793,18 +793,19 @@ static int claim_verdict(const struct moat_host *host,
 	ck_assert_uint_eq(plan->n_same_guest, current->params.n_same_guest);
 	ck_assert_int_eq(plan->managed, current->spec.managed);
 	ck_assert_int_eq(plan->force, current->params.force);
+	ck_assert_int_eq(plan->unfenced, current->spec.dma == MOAT_DMA_NONE);
 	if (r == 0)
 		r = current->verdict;
 	return r < 0 ? moat_fail(err, r, "not assignable") : 0;
 }
 
 static int claim_bind(const struct moat_host *host, struct moat_bdf bdf,
-		      bool force, bool *ret_bound, struct moat_err *err)
+		      unsigned int flags, bool *ret_bound, struct moat_err *err)
 {
 	int r = fake_step(current->fn.sweep);
 
 	(void)host;
-	(void)force;
+	current->bind_flags = flags;
 	ck_assert(moat_bdf_equal(bdf, current->spec.host));
 	if (r < 0)
 		return moat_fail(err, r, "binding failed");
@@ -839,8 +840,8 @@ static int claim_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 		ck_assert_uint_eq(current->foreign_reads, 0);
 	if (r < 0)
 		return moat_fail(err, r, "attaching failed");
-	*ret_device_fd = eventfd(0, EFD_CLOEXEC);
-	ck_assert_int_ge(*ret_device_fd, 0);
+	*ret_device_fd = current->unfenced ? -1 : eventfd(0, EFD_CLOEXEC);
+	ck_assert(current->unfenced || *ret_device_fd >= 0);
 	current->attached++;
 	return 0;
 }
@@ -861,7 +862,8 @@ static int claim_host_open(int fd, struct host_device **ret_host,
 
 	if (r < 0)
 		return moat_fail(err, r, "opening failed");
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
 	memcpy(current->fn.ids, current->fn.config, sizeof(current->fn.ids));
 	if (current->fn.dead_at_open)
 		memset(current->fn.config, 0xff, sizeof(current->fn.config));
@@ -877,6 +879,23 @@ static int claim_group_fd(struct moat_ioas *ioas, unsigned int group)
 		if (fx->attached && fx->group == group)
 			return 1000 + (int)group;
 	return -ENOENT;
+}
+
+static int claim_host_open_uio(const struct moat_host *host,
+			       struct moat_bdf bdf,
+			       struct host_device **ret_host,
+			       struct moat_err *err)
+{
+	(void)host;
+	(void)bdf;
+	ck_assert(current->unfenced);
+	return claim_host_open(-1, ret_host, err);
+}
+
+static bool claim_is_fence(const struct moat_ioas *ioas)
+{
+	(void)ioas;
+	return !current->unfenced;
 }
 
 static int claim_irq_users(const struct moat_host *host, struct moat_bdf bdf,
@@ -971,7 +990,9 @@ const struct device_claim_ops fake_claim_ops = {
 	.driver = claim_driver,
 	.attach = claim_attach,
 	.detach = claim_detach,
+	.is_fence = claim_is_fence,
 	.host_open = claim_host_open,
+	.host_open_uio = claim_host_open_uio,
 	.ports = claim_ports,
 	.pio = &fake_pio_ops,
 	.group_fd = claim_group_fd,

@@ -205,7 +205,9 @@ struct fixture {
 
 	/* The host's side of opening. */
 	int attached, bound;
-	bool is_bound; /* to VFIO already */
+	bool unfenced;		 /* the address space, which is NULL */
+	unsigned int bind_flags; /* of the last binding */
+	bool is_bound;		 /* to VFIO already */
 	int verdict;
 	unsigned int attach_calls;
 	unsigned int attach_refusals; /* this many first attaches: -EINVAL */

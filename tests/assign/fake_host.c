@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The fake kernel knows four attributes, as drivers/base/bus.c and
- * drivers/pci/ have them: driver_override of a function, and bind and
- * unbind of a driver. A driver matches the function whose first driver it
- * was ("native"), unless an override names another.
+ * The fake kernel knows four attributes, as drivers/base/bus.c,
+ * drivers/pci/ and drivers/iommu/ have them: driver_override of a function,
+ * bind and unbind of a driver, and the type of an IOMMU group. A driver matches
+ * the function whose first driver it was ("native"), unless an override names
+ * another.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdarg.h>
@@ -285,6 +287,40 @@ static int kernel_bind(struct fake_host *h, const char *driver,
 	return 0;
 }
 
+/* iommu_group_store_type(): not while a driver uses a device of the group. */
+static int kernel_type(struct fake_host *h, const char *group, const char *path,
+		       const char *text)
+{
+	char devices[PATH_MAX + 16], driver[MOAT_DRIVER_MAX];
+	const struct dirent *entry;
+	unsigned int n = 0;
+	int r = 0;
+	FILE *f;
+	DIR *d;
+
+	(void)snprintf(devices, sizeof(devices), "%s/devices", group);
+	d = opendir(devices);
+	ck_assert_ptr_nonnull(d);
+	while ((entry = readdir(d))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		n++;
+		fake_driver_of(h, entry->d_name, driver);
+		if (driver[0])
+			r = -EPERM;
+	}
+	(void)closedir(d);
+	if (r == 0 && n > 1)
+		r = -EINVAL;
+	if (r < 0)
+		return r;
+	f = fopen(path, "we");
+	if (!f)
+		return -errno;
+	(void)fprintf(f, "%s\n", text);
+	return fclose(f) ? -EIO : 0;
+}
+
 static bool fails_now(struct fake_host *h)
 {
 	h->n_writes++;
@@ -312,6 +348,8 @@ static int fake_kernel_write(void *opaque, const char *path, const char *text)
 		return kernel_override(h, path, text);
 	if (strcmp(attr, "unbind") == 0)
 		return kernel_unbind(h, strrchr(driver, '/') + 1, text);
+	if (strcmp(attr, "type") == 0)
+		return kernel_type(h, driver, path, text);
 	if (strcmp(attr, "bind") == 0)
 		return kernel_bind(h, strrchr(driver, '/') + 1, text);
 	ck_abort_msg("nothing should write %s", path);

@@ -138,15 +138,47 @@ START_TEST(refusal_changes_nothing)
 }
 END_TEST
 
-START_TEST(dma_none_is_not_there_yet)
+START_TEST(dma_must_be_what_the_address_space_is)
 {
 	fixture_init(&fx);
 	fx.spec.dma = MOAT_DMA_NONE;
-	ck_assert_int_eq(fixture_open(&fx), -EOPNOTSUPP);
-	ck_assert_ptr_nonnull(strstr(fx.err.msg, "disk: dma=none"));
-	ck_assert_ptr_nonnull(strstr(fx.err.msg, "dma=iommu"));
+	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+	ck_assert_str_eq(fx.err.msg,
+			 "disk: dma=none, and the address space it would join "
+			 "is a fence");
+	fx.spec.dma = MOAT_DMA_IOMMU;
+	fx.unfenced = true;
+	ck_assert_int_eq(fixture_open(&fx), -EINVAL);
+	ck_assert_str_eq(fx.err.msg,
+			 "disk: dma=iommu, and the address space it would join "
+			 "is no fence");
 	ck_assert_uint_eq(fx.sweep.calls, 0);
 	fixture_fini(&fx);
+}
+END_TEST
+
+/* With sysfs in VFIO's place, and each step failing once. */
+START_TEST(dma_none_needs_no_file)
+{
+	int r = -1;
+
+	for (unsigned int at = 1; r < 0; at++) {
+		unsigned int before = count_fds();
+
+		fixture_init(&fx);
+		fx.spec.dma = MOAT_DMA_NONE;
+		fx.unfenced = true;
+		fx.sweep.fail_at = at;
+		r = fixture_open(&fx);
+		if (r == 0) {
+			ck_assert_uint_eq(fx.bind_flags, MOAT_BIND_UNFENCED);
+			moat_device_close(fx.dev);
+			fx.dev = NULL;
+		}
+		ck_assert(fixture_is_clean(&fx));
+		ck_assert_uint_eq(count_fds(), before);
+		fixture_fini(&fx);
+	}
 }
 END_TEST
 
@@ -451,9 +483,10 @@ END_TEST
 
 CHECK_MAIN("device", open_under_sweep, plug_under_sweep,
 	   a_vmm_may_leave_all_out, use_under_sweep, refusal_changes_nothing,
-	   dma_none_is_not_there_yet, only_what_was_taken_is_given_back,
-	   waits_for_the_group, group_that_stays_refused,
-	   name_defaults_to_address, reset_is_power_on, reset_that_is_not_there,
+	   dma_must_be_what_the_address_space_is, dma_none_needs_no_file,
+	   only_what_was_taken_is_given_back, waits_for_the_group,
+	   group_that_stays_refused, name_defaults_to_address,
+	   reset_is_power_on, reset_that_is_not_there,
 	   reset_turns_mastering_off, reset_that_has_to_wait,
 	   reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,

@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(strcmp(again.override, rec.override) == 0);
 	fuzz_check(claim_owner_equal(&again.owner, &rec.owner));
 	fuzz_check(again.put_off == rec.put_off);
+	fuzz_check(strcmp(again.group_type, rec.group_type) == 0);
 free_text:
 	free(text);
 	return 0;

@@ -258,11 +258,11 @@ static const struct {
 	{ no_driver, -ENODEV,
 	  "0000:04:08.0: for dma=none it must be bound to uio_pci_generic, and "
 	  "is bound to no driver" },
-	{ translated, -EINVAL,
+	{ translated, -EPERM,
 	  "0000:04:08.0: the type of its IOMMU group 7 is not 'identity': the "
 	  "IOMMU would not let its DMA through as dma=none wants; managed=on "
 	  "sets it, or boot the host with iommu=pt" },
-	{ no_type, -EINVAL,
+	{ no_type, -EPERM,
 	  "0000:04:08.0: the type of its IOMMU group 7 is not 'identity': the "
 	  "IOMMU would not let its DMA through as dma=none wants; managed=on "
 	  "sets it, or boot the host with iommu=pt" },

@@ -69,10 +69,11 @@ struct moat_device_params {
  * Locking: none is held; devices may be opened in parallel.
  * Return: 0; -EBUSY, -ENODEV or -EINVAL as of moat_host_pci_verdict() and
  * moat_host_pci_bind(); what moat_ioas_attach() returns (-EINVAL: the host
- * still uses a device of the group); -EOPNOTSUPP (dma=none); -EIO (it does
- * not answer); -EINVAL or -E2BIG (config space that makes no sense); -ENOMEM;
- * or the errno of reading the device. The reason and the remedy are in @err,
- * which names the device; nothing of it is held then.
+ * still uses a device of the group); -EIO (it does not answer); -EINVAL or
+ * -E2BIG (config space that makes no sense); -EINVAL (dma=none with an address
+ * space that is a fence, or the reverse); -ENOMEM; or the errno of reading the
+ * device. The reason and the remedy are in @err, which names the device;
+ * nothing of it is held then.
  */
 int moat_device_open(const struct moat_device_params *params,
 		     struct moat_device **ret_dev, struct moat_err *err)

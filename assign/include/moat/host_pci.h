@@ -69,8 +69,9 @@ int moat_host_pci_list(const struct moat_host *host,
 struct moat_host_pci_plan {
 	const struct moat_bdf *same_guest; /* all devices of that guest */
 	size_t n_same_guest;
-	bool managed; /* the caller will take it from its driver itself */
-	bool force;   /* even if the host needs it */
+	bool managed;  /* the caller will take it from its driver itself */
+	bool force;    /* even if the host needs it */
+	bool unfenced; /* with dma=none */
 };
 
 /**
@@ -78,11 +79,14 @@ struct moat_host_pci_plan {
  *
  * The group rule: every other endpoint of its IOMMU group is unused, on a
  * VFIO driver (vfio-pci and its variants), or in the plan. Culprits are
- * named. A bridge in the group is no culprit.
+ * named. A bridge in the group is no culprit. It holds with dma=none, too,
+ * since the whole group goes without translation then.
  * Return: 0 (assignable), -EBUSY (a driver, the host's own use, virtual
  * functions of it, or the group), -ENODEV (no IOMMU group), -EINVAL (a bridge,
- * the host's own host or ISA bridge, graphics that cannot be given away), or
- * the errno of reading the group; with the reason and the remedy in @err.
+ * the host's own host or ISA bridge, graphics that cannot be given away, a
+ * virtual function with dma=none), -EPERM (dma=none, and VFIO's mode for that
+ * is off), or the errno of reading the group; with the reason and the remedy in
+ * @err.
  */
 int moat_host_pci_verdict(const struct moat_host *host,
 			  const struct moat_host_pci *fn,
@@ -118,9 +122,13 @@ int moat_host_pci_user(const struct moat_host *host, struct moat_bdf bdf,
 		       struct moat_host_pci_user *ret_user)
 	__attribute__((visibility("default")));
 
+/* How to take a function. */
+#define MOAT_BIND_FORCE	   (1u << 0) /* even if the host needs it */
+#define MOAT_BIND_UNFENCED (1u << 1) /* for dma=none */
+
 /**
  * moat_host_pci_bind() - take a function from its driver for vfio-pci
- * @force:     even if the host needs it
+ * @flags:     MOAT_BIND_*
  * @ret_bound: true when the caller now owes a release: this call changed
  *	       the binding, or took over that of a process which died
  *
@@ -130,7 +138,10 @@ int moat_host_pci_user(const struct moat_host *host, struct moat_bdf bdf,
  * By driver_override, never new_id. What was there before is recorded under
  * the state directory first, so that moat_host_pci_release() finds it after
  * a crash. Already bound to a VFIO driver: the binding stays as it is.
- * Loads vfio-pci's module when it is missing. Blocks while the earlier
+ * For dma=none, and unless VFIO's no-IOMMU mode is to be had, it is
+ * uio_pci_generic instead, and the type of its IOMMU group becomes "identity"
+ * until it is released.
+ * Loads the driver's module when it is missing. Blocks while the earlier
  * driver lets go. Thread-safe; one function is worked on by one caller at a
  * time.
  * Return: 0; -EBUSY (the host needs it, or another process owns it),
@@ -139,7 +150,8 @@ int moat_host_pci_user(const struct moat_host *host, struct moat_bdf bdf,
  * if even that failed, the sentence says so and the record stays.
  */
 int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
-		       bool force, bool *ret_bound, struct moat_err *err)
+		       unsigned int flags, bool *ret_bound,
+		       struct moat_err *err)
 	__attribute__((visibility("default")));
 
 /**
@@ -148,7 +160,8 @@ int moat_host_pci_bind(const struct moat_host *host, struct moat_bdf bdf,
  * It stays bound until it is released by its address: `moat bind`.
  */
 int moat_host_pci_bind_stay(const struct moat_host *host, struct moat_bdf bdf,
-			    bool force, bool *ret_bound, struct moat_err *err)
+			    unsigned int flags, bool *ret_bound,
+			    struct moat_err *err)
 	__attribute__((visibility("default")));
 
 /**
