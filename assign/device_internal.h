@@ -96,7 +96,8 @@ struct device_claim_ops {
 	int (*driver)(const struct moat_host *host, struct moat_bdf bdf,
 		      char ret_driver[MOAT_DRIVER_MAX]);
 	int (*attach)(struct moat_ioas *ioas, struct moat_bdf bdf,
-		      int *ret_device_fd, struct moat_err *err);
+		      const char *vf_token, int *ret_device_fd,
+		      struct moat_err *err);
 	void (*detach)(struct moat_ioas *ioas, struct moat_bdf bdf);
 	bool (*is_fence)(const struct moat_ioas *ioas);
 	int (*host_open)(int fd, struct host_device **ret_host,

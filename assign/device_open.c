@@ -100,12 +100,14 @@ static int attach_with_group(struct moat_device *dev,
 			     const struct moat_device_params *params,
 			     int *ret_fd, struct moat_err *err)
 {
+	const char *token = params->spec->vf_token[0] ? params->spec->vf_token
+						      : NULL;
 	const struct device_claim_ops *ops = dev->claim_ops;
 	uint64_t until_ns;
 	bool there = false;
 	int r;
 
-	r = ops->attach(dev->ioas, dev->bdf, ret_fd, err);
+	r = ops->attach(dev->ioas, dev->bdf, token, ret_fd, err);
 	if (r != -EINVAL || params->spec->fd ||
 	    company_now(ops, params) == COMPANY_NONE)
 		return r;
@@ -116,7 +118,8 @@ static int attach_with_group(struct moat_device *dev,
 			until_ns = moat_now_ns() + GROUP_SETTLE_MS * NS_PER_MS;
 		}
 		if (there)
-			r = ops->attach(dev->ioas, dev->bdf, ret_fd, err);
+			r = ops->attach(dev->ioas, dev->bdf, token, ret_fd,
+					err);
 		if (r == -EINVAL)
 			moat_sleep_ms(GROUP_POLL_MS);
 	}
@@ -483,7 +486,7 @@ static const struct device_claim_ops host_claim_ops = {
 	.release = moat_host_pci_release,
 	.group = host_pci_group_number,
 	.driver = host_pci_driver,
-	.attach = moat_ioas_attach,
+	.attach = moat_ioas_attach_vf,
 	.detach = moat_ioas_detach,
 	.is_fence = moat_ioas_is_fence,
 	.host_open = host_vfio_open,

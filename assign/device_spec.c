@@ -27,7 +27,8 @@ struct raw_spec {
 	int irq;      /* enum moat_irq */
 	const char *rom;
 	const char *guest; /* NULL: not given */
-	unsigned int fd;   /* 0: not given */
+	const char *vf_token;
+	unsigned int fd; /* 0: not given */
 };
 
 #define KEY(field, name, type, ...) \
@@ -55,6 +56,9 @@ static const struct opt_desc spec_desc[] = {
 	KEY(guest, "guest", OPT_STR, .arg = "SLOT[.FN]",
 	    .help = "where the guest sees it, in hexadecimal (default: a free "
 		    "slot)"),
+	KEY(vf_token, "vf-token", OPT_STR, .arg = "UUID",
+	    .help = "of a virtual function whose physical one VFIO has, or of "
+		    "that"),
 	KEY(fd, "fd", OPT_UINT, .arg = "N", .min = 3, .max = INT_MAX,
 	    .help = "its /dev/vfio/devices/vfioN, opened by the caller"),
 };
@@ -137,6 +141,20 @@ static int set_guest(struct moat_device_spec *spec, const char *guest,
 	return 0;
 }
 
+static int set_vf_token(struct moat_device_spec *spec, const char *text,
+			struct moat_err *err)
+{
+	uint8_t bytes[16];
+
+	if (moat_parse_uuid(text, bytes) < 0)
+		return moat_fail(err, -EINVAL,
+				 WHAT ": '%s' is not a value of vf-token: "
+				      "expected a UUID, as uuidgen prints it",
+				 text);
+	memcpy(spec->vf_token, text, sizeof(spec->vf_token));
+	return 0;
+}
+
 static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 		     struct moat_err *err)
 {
@@ -156,6 +174,8 @@ static int interpret(const struct raw_spec *raw, struct moat_device_spec *spec,
 		return r;
 	if (raw->guest)
 		r = set_guest(spec, raw->guest, err);
+	if (r == 0 && raw->vf_token)
+		r = set_vf_token(spec, raw->vf_token, err);
 	if (r < 0)
 		return r;
 	spec->fd = (int)raw->fd;

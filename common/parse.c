@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/parse.h"
 
@@ -88,5 +89,29 @@ int moat_parse_size(const char *text, uint64_t *ret_bytes)
 	if (value > UINT64_MAX >> shift)
 		return -ERANGE;
 	*ret_bytes = value << shift;
+	return 0;
+}
+
+int moat_parse_uuid(const char *text, uint8_t ret_bytes[16])
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	uint8_t bytes[16] = { 0 };
+	unsigned int digits = 0;
+
+	/* Both end at once, or they differ before. */
+	for (size_t i = 0; i < sizeof(form); i++) {
+		int digit = moat_hex_digit(text[i]);
+
+		if (form[i] != 'x') {
+			if (text[i] != form[i])
+				return -EINVAL;
+			continue;
+		}
+		if (digit < 0)
+			return -EINVAL;
+		bytes[digits / 2] = (uint8_t)(bytes[digits / 2] << 4 | digit);
+		digits++;
+	}
+	memcpy(ret_bytes, bytes, sizeof(bytes));
 	return 0;
 }

@@ -25,4 +25,12 @@ int moat_parse_u64(const char *text, int base, uint64_t *ret_value);
  */
 int moat_parse_size(const char *text, uint64_t *ret_bytes);
 
+/**
+ * moat_parse_uuid() - read "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3"
+ * @ret_bytes: in the order of the text (RFC 4122)
+ *
+ * Return: 0 or -EINVAL.
+ */
+int moat_parse_uuid(const char *text, uint8_t ret_bytes[16]);
+
 #endif /* MOAT_COMMON_PARSE_H */

@@ -246,7 +246,7 @@ static int bypass_open_device(struct moat_ioas *ioas, struct ioas_device *dev,
 		return 0;
 	}
 	r = vfio_group_get_device_fd(&ioas->sys, dev->file->fd, dev->name,
-				     ret_fd);
+				     dev->vf_token, ret_fd);
 	return r < 0 ? moat_fail(err, r, "%s: opening the device: %s",
 				 dev->name, strerror(-r))
 		     : 0;

@@ -398,8 +398,9 @@ leave:
 	return r;
 }
 
-int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
-		     int *ret_device_fd, struct moat_err *err)
+int moat_ioas_attach_vf(struct moat_ioas *ioas, struct moat_bdf bdf,
+			const char *vf_token, int *ret_device_fd,
+			struct moat_err *err)
 {
 	struct ioas_device *dev;
 	int fd, r;
@@ -408,6 +409,7 @@ int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 	if (!dev)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	dev->bdf = bdf;
+	dev->vf_token = vf_token;
 	moat_bdf_str(bdf, dev->name);
 
 	pthread_mutex_lock(&ioas->lock);
@@ -422,6 +424,7 @@ int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 	pthread_mutex_lock(&ioas->lock);
 	(void)limits_refresh(ioas, NULL);
 	pthread_mutex_unlock(&ioas->lock);
+	dev->vf_token = NULL;
 	*ret_device_fd = fd;
 	return 0;
 leave:
@@ -431,6 +434,12 @@ leave:
 free_dev:
 	free(dev);
 	return r;
+}
+
+int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
+		     int *ret_device_fd, struct moat_err *err)
+{
+	return moat_ioas_attach_vf(ioas, bdf, NULL, ret_device_fd, err);
 }
 
 void moat_ioas_detach(struct moat_ioas *ioas, struct moat_bdf bdf)

@@ -46,6 +46,7 @@ struct ioas_device {
 	struct moat_bdf bdf;
 	char name[MOAT_BDF_STRLEN];
 	struct ioas_file *file; /* the backend's; set by join() */
+	const char *vf_token;	/* NULL: none; only while it is opened */
 };
 
 /* What can be mapped, for every device that is attached. */

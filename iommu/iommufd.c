@@ -31,6 +31,7 @@
 
 #include <moat/log.h>
 
+#include "common/parse.h"
 #include "common/util.h"
 #include "iommu/group.h"
 #include "iommu/ioas_impl.h"
@@ -205,6 +206,14 @@ static int bind_explain(const struct moat_ioas *ioas,
 	const struct ioas_file *file = dev->file;
 	char path[PATH_MAX], who[WHO_MAX], param[PATH_MAX];
 
+	if (r == -EACCES)
+		return refusal_token(dev, err);
+	if (r == -EINVAL && dev->vf_token)
+		return moat_fail(err, -ENOTSUP,
+				 "%s: VFIO takes no token (vf-token) for it: "
+				 "the kernel is older than 6.17, where "
+				 "-iommu type1 does, or the device needs none",
+				 dev->name);
 	if (r == -EBUSY &&
 	    moat_path(path, "%s/vfio/%u", ioas->host->dev, file->group) == 0)
 		return refusal_busy(ioas, dev, path, err);
@@ -322,13 +331,18 @@ static int iommufd_open_device(struct moat_ioas *ioas, struct ioas_device *dev,
 {
 	struct iommufd_device *device = to_device(dev->file);
 	struct iommufd *t = ioas->backend;
+	uint8_t token[16];
 	int fd, r;
 
 	fd = ioas->sys.ops->dup(ioas->sys.opaque, device->file.fd);
 	if (fd < 0)
 		return moat_fail(err, fd, "%s: a second fd of the device: %s",
 				 dev->name, strerror(-fd));
-	r = vfio_cdev_bind(&ioas->sys, device->file.fd, t->fd);
+	if (dev->vf_token && moat_parse_uuid(dev->vf_token, token) < 0)
+		r = -EINVAL;
+	else
+		r = vfio_cdev_bind(&ioas->sys, device->file.fd, t->fd,
+				   dev->vf_token ? token : NULL);
 	if (r < 0) {
 		r = bind_explain(ioas, dev, r, err);
 		goto close_fd;

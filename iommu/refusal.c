@@ -99,3 +99,18 @@ int refusal_explain(const struct moat_ioas *ioas, const struct ioas_device *dev,
 			 "more",
 			 dev->name, dev->file->group, step, strerror(-r));
 }
+
+int refusal_token(const struct ioas_device *dev, struct moat_err *err)
+{
+	if (dev->vf_token)
+		return moat_fail(err, -EPERM,
+				 "%s: VFIO has another token for it than the "
+				 "one that was given (vf-token)",
+				 dev->name);
+	return moat_fail(err, -EPERM,
+			 "%s: VFIO asks for a token: the device is a virtual "
+			 "function, and its physical function belongs to "
+			 "another VFIO user, who knows it; give it by "
+			 "vf-token=UUID",
+			 dev->name);
+}

@@ -41,4 +41,10 @@ int refusal_not_viable(const struct ioas_device *dev, const char *who,
 int refusal_explain(const struct moat_ioas *ioas, const struct ioas_device *dev,
 		    const char *step, int r, struct moat_err *err);
 
+/**
+ * refusal_token() - the kernel did not open @dev for want of the right token
+ * Return: -EPERM.
+ */
+int refusal_token(const struct ioas_device *dev, struct moat_err *err);
+
 #endif /* MOAT_IOMMU_REFUSAL_H */

@@ -369,7 +369,7 @@ static int type1_open_device(struct moat_ioas *ioas, struct ioas_device *dev,
 	int r;
 
 	r = vfio_group_get_device_fd(&ioas->sys, dev->file->fd, dev->name,
-				     ret_fd);
+				     dev->vf_token, ret_fd);
 	switch (r) {
 	case 0:
 		return 0;
@@ -380,13 +380,16 @@ static int type1_open_device(struct moat_ioas *ioas, struct ioas_device *dev,
 				 "bound to %s; bind it to vfio-pci first",
 				 dev->name, driver[0] ? driver : "no driver");
 	case -EACCES:
-		return moat_fail(err, -EPERM,
-				 "%s: VFIO asks for a token: the device is a "
-				 "virtual function, and its physical function "
-				 "belongs to another VFIO user",
-				 dev->name);
+		return refusal_token(dev, err);
 	case -EPERM:
 	case -EINVAL:
+		if (r == -EINVAL && dev->vf_token)
+			return moat_fail(
+				err, -ENOTSUP,
+				"%s: VFIO takes no token (vf-token) for it: "
+				"it is not a virtual function whose physical "
+				"one is VFIO's, nor a physical one",
+				dev->name);
 		/* Where iommufd is the container, the check comes this late. */
 		return refusal_explain(ioas, dev, "VFIO_GROUP_GET_DEVICE_FD", r,
 				       err);

@@ -21,10 +21,13 @@ int vfio_cdev_open(const struct vfio_sys *sys, const char *path, int *ret_fd);
 /**
  * vfio_cdev_bind() - open the device for good; resets it, 100 ms and more
  *
+ * @vf_token: 16 bytes; NULL: none. Kernels before 6.17 answer -EINVAL to one.
+ *
  * From here on the device belongs to @iommufd, and its DMA is blocked until
  * it is attached. Closing the last fd of the file undoes it.
  */
-int vfio_cdev_bind(const struct vfio_sys *sys, int fd, int iommufd);
+int vfio_cdev_bind(const struct vfio_sys *sys, int fd, int iommufd,
+		   const uint8_t *vf_token);
 
 /** vfio_cdev_attach() - let the device reach what @ioas maps; pins it */
 int vfio_cdev_attach(const struct vfio_sys *sys, int fd, uint32_t ioas);

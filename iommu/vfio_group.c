@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The ioctls of /dev/vfio/N, a VFIO group. No state. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "iommu/vfio_group.h"
 
@@ -49,10 +51,20 @@ int vfio_group_unset_container(const struct vfio_sys *sys, int group_fd)
 }
 
 int vfio_group_get_device_fd(const struct vfio_sys *sys, int group_fd,
-			     const char *name, int *ret_fd)
+			     const char *name, const char *vf_token,
+			     int *ret_fd)
 {
-	int fd = group_ioctl(sys, group_fd, VFIO_GROUP_GET_DEVICE_FD, name);
+	char with_token[80];
+	int fd;
 
+	if (vf_token) {
+		fd = snprintf(with_token, sizeof(with_token), "%s vf_token=%s",
+			      name, vf_token);
+		if (fd < 0 || (size_t)fd >= sizeof(with_token))
+			return -ENAMETOOLONG;
+		name = with_token;
+	}
+	fd = group_ioctl(sys, group_fd, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (fd < 0)
 		return fd;
 	*ret_fd = fd;

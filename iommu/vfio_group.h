@@ -28,11 +28,13 @@ int vfio_group_unset_container(const struct vfio_sys *sys, int group_fd);
 
 /**
  * vfio_group_get_device_fd() - open a device; resets it, 100 ms and more
- * @name: as sysfs spells it
+ * @name:     as sysfs spells it
+ * @vf_token: a UUID as text; NULL: none
  *
  * The fd that the kernel gives is close-on-exec.
  */
 int vfio_group_get_device_fd(const struct vfio_sys *sys, int group_fd,
-			     const char *name, int *ret_fd);
+			     const char *name, const char *vf_token,
+			     int *ret_fd);
 
 #endif /* MOAT_IOMMU_VFIO_GROUP_H */

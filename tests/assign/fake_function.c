@@ -828,11 +828,16 @@ static int claim_release(const struct moat_host *host, struct moat_bdf bdf,
 }
 
 static int claim_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
-			int *ret_device_fd, struct moat_err *err)
+			const char *vf_token, int *ret_device_fd,
+			struct moat_err *err)
 {
 	int r = fake_step(current->fn.sweep);
 
 	(void)ioas;
+	if (current->spec.vf_token[0])
+		ck_assert_str_eq(vf_token, current->spec.vf_token);
+	else
+		ck_assert_ptr_null(vf_token);
 	(void)bdf;
 	if (r == 0 && current->attach_calls++ < current->attach_refusals)
 		r = -EINVAL;

@@ -284,6 +284,16 @@ START_TEST(name_defaults_to_address)
 }
 END_TEST
 
+/* The fake asserts that it is what the spec says; or that there is none. */
+START_TEST(a_token_reaches_the_address_space)
+{
+	fixture_init(&fx);
+	(void)strcpy(fx.spec.vf_token, "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3");
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	fixture_fini(&fx);
+}
+END_TEST
+
 /* Everything the guest changed is as at power-on. */
 START_TEST(reset_is_power_on)
 {
@@ -486,8 +496,8 @@ CHECK_MAIN("device", open_under_sweep, plug_under_sweep,
 	   dma_must_be_what_the_address_space_is, dma_none_needs_no_file,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
 	   group_that_stays_refused, name_defaults_to_address,
-	   reset_is_power_on, reset_that_is_not_there,
-	   reset_turns_mastering_off, reset_that_has_to_wait,
-	   reset_fails_in_one_place, reset_kills_device,
+	   a_token_reaches_the_address_space, reset_is_power_on,
+	   reset_that_is_not_there, reset_turns_mastering_off,
+	   reset_that_has_to_wait, reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,
 	   many_vectors)

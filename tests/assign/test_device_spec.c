@@ -73,6 +73,10 @@ static const struct {
 	  { .host = { 0, 4, 8, 0 },
 	    .name = "0000:04:08.0",
 	    .guest = { 16, 0 } } },
+	{ "host=04:08.0,vf-token=bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3",
+	  { .host = { 0, 4, 8, 0 },
+	    .name = "0000:04:08.0",
+	    .vf_token = "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3" } },
 	{ "host=04:08.0,onerror=stop",
 	  { .host = { 0, 4, 8, 0 }, .name = "0000:04:08.0" } },
 	{ "onerror=withdraw,host=04:08.0",
@@ -114,6 +118,7 @@ START_TEST(good_specs_are_understood)
 		ck_assert_str_eq(spec.rom_file, want->rom_file);
 		ck_assert_int_eq(spec.guest.dev, want->guest.dev);
 		ck_assert_int_eq(spec.guest.fn, want->guest.fn);
+		ck_assert_str_eq(spec.vf_token, want->vf_token);
 		ck_assert_int_eq(spec.fd, want->fd);
 	}
 }
@@ -160,6 +165,10 @@ static const struct {
 	{ "host=04:08.0,guest=-1", "'-1' is not a value of guest" },
 	{ "host=04:08.0,guest=05:00.0", "'05:00.0' is not a value of guest" },
 	{ "host=04:08.0,guest=10000000000000005", "is not a value of guest" },
+	{ "host=04:08.0,vf-token=secret",
+	  "'secret' is not a value of vf-token" },
+	{ "host=04:08.0,vf-token=bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3-",
+	  "expected a UUID" },
 	{ "host=04:08.0,onerror=ignore", "expected stop|withdraw" },
 	{ "host=04:08.0,color=red", "unknown key 'color'" },
 	{ "host=04:08.0,host=04:08.0", "host is given twice" },
@@ -205,6 +214,7 @@ START_TEST(help_names_every_key)
 					    "irq=auto|intx|msi|msix",
 					    "rom=on|off|FILE",
 					    "guest=SLOT[.FN]",
+					    "vf-token=UUID",
 					    "fd=N" };
 	char *text = NULL;
 	size_t size = 0;

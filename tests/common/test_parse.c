@@ -122,4 +122,38 @@ START_TEST(addresses)
 }
 END_TEST
 
-CHECK_MAIN("parse", sizes, numbers, addresses)
+static const struct {
+	const char *text;
+	bool good;
+} uuid_cases[] = {
+	{ "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3", true },
+	{ "BD8D9D2B-5A5F-4F5A-A211-F591514BA1F3", true },
+	{ "", false },
+	{ "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f", false },
+	{ "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3a", false },
+	{ "bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3 ", false },
+	{ "bd8d9d2b5a5f4f5aa211f591514ba1f3", false },
+	{ "bd8d9d2b-5a5f-4f5a-a211f-591514ba1f3", false },
+	{ "xd8d9d2b-5a5f-4f5a-a211-f591514ba1f3", false },
+	{ "{d8d9d2b-5a5f-4f5a-a211-f591514ba1f}", false },
+};
+
+START_TEST(uuids)
+{
+	static const uint8_t want[16] = { 0xbd, 0x8d, 0x9d, 0x2b, 0x5a, 0x5f,
+					  0x4f, 0x5a, 0xa2, 0x11, 0xf5, 0x91,
+					  0x51, 0x4b, 0xa1, 0xf3 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(uuid_cases); i++) {
+		uint8_t bytes[16] = { 0 };
+		int r = moat_parse_uuid(uuid_cases[i].text, bytes);
+
+		ck_assert_msg(r == (uuid_cases[i].good ? 0 : -EINVAL), "'%s'",
+			      uuid_cases[i].text);
+		if (r == 0)
+			ck_assert_mem_eq(bytes, want, 16);
+	}
+}
+END_TEST
+
+CHECK_MAIN("parse", sizes, numbers, addresses, uuids)

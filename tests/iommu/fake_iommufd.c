@@ -6,6 +6,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/util.h"
@@ -240,16 +241,47 @@ void fake_cdev_close(struct fake *fake, struct fake_device *device)
 	device->group->n_open_devices--;
 }
 
+/* Since 6.17 with 8 bytes more, behind what there was. */
+static int bind_token(struct fake *fake, const struct fake_device *device,
+		      const struct vfio_device_bind_iommufd *cmd)
+{
+	char text[37] = "";
+	uint64_t at;
+
+	if (!cmd->flags) {
+		if (cmd->argsz < sizeof(*cmd))
+			return fake_wrong(fake, -EINVAL);
+		/* Older ones do not ask. */
+		return fake->takes_token ? fake_token(device, NULL) : 0;
+	}
+	if (cmd->argsz != 24 || cmd->flags != 1)
+		return fake_wrong(fake, -EINVAL);
+	memcpy(&at, (const char *)cmd + 16, sizeof(at));
+	for (unsigned int i = 0; i < 16; i++) {
+		const char *dash = i == 4 || i == 6 || i == 8 || i == 10 ? "-"
+									 : "";
+
+		(void)sprintf(text + strlen(text), "%s%02x", dash,
+			      ((const uint8_t *)(uintptr_t)at)[i]);
+	}
+	return fake_token(device, text);
+}
+
 /* Lets go of the lock around the slow part. */
 static int bind(struct fake *fake, struct fake_device *device,
 		const struct vfio_device_bind_iommufd *cmd)
 {
 	const struct fake_file *file = fake_file_get(fake, cmd->iommufd);
+	int r;
 
-	if (cmd->argsz != sizeof(*cmd) || cmd->flags || device->bound ||
-	    !file || file->type != FAKE_IOMMUFD ||
+	if (cmd->flags && !fake->takes_token)
+		return -EINVAL;
+	if (device->bound || !file || file->type != FAKE_IOMMUFD ||
 	    (fake->has_hooks && !device->announced))
 		return fake_wrong(fake, -EINVAL);
+	r = bind_token(fake, device, cmd);
+	if (r < 0)
+		return r;
 	if (device->group->file_open)
 		return fake_wrong(fake, -EBUSY);
 	if (device->group->enter_errno)

@@ -492,18 +492,33 @@ static int set_container(struct fake *fake, struct fake_group *group,
 }
 
 /* Called with the lock held; lets go of it around the slow part. */
+int fake_token(const struct fake_device *device, const char *given)
+{
+	if (!device->vf_token)
+		return given ? -EINVAL : 0;
+	return given && strcmp(given, device->vf_token) == 0 ? 0 : -EACCES;
+}
+
 static int get_device_fd(struct fake *fake, struct fake_group *group,
 			 const char *name)
 {
+	static const char sep[] = " vf_token=";
 	struct fake_device *device = NULL;
+	const char *token = strstr(name, sep);
+	size_t len = token ? (size_t)(token - name) : strlen(name);
+	int r;
 
 	for (unsigned int i = 0; i < fake->n_devices; i++) {
 		if (fake->devices[i].group == group &&
-		    strcmp(fake->devices[i].name, name) == 0)
+		    strlen(fake->devices[i].name) == len &&
+		    strncmp(fake->devices[i].name, name, len) == 0)
 			device = &fake->devices[i];
 	}
 	if (!device)
 		return -ENODEV;
+	r = fake_token(device, token ? token + strlen(sep) : NULL);
+	if (r < 0)
+		return r;
 	if (!group->container || !group->container->has_iommu ||
 	    (fake->has_hooks && !group->announced))
 		return fake_wrong(fake, -EINVAL);

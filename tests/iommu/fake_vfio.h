@@ -65,6 +65,8 @@ struct fake_device {
 	int open_errno;	  /* of GET_DEVICE_FD, or of binding the cdev */
 	int cdev_errno;	  /* of opening the cdev */
 	int attach_errno; /* of attaching to an IOAS */
+	/* Its physical function is VFIO's, with this token; NULL: not so. */
+	const char *vf_token;
 	/* The rest is state. */
 	unsigned int n_open;
 	unsigned int n_cdev_fds;
@@ -113,6 +115,7 @@ struct fake {
 	int map_errno;
 	/* Called by GET_DEVICE_FD, without @lock, before the device opens. */
 	void (*on_device_open)(struct fake *fake);
+	bool takes_token; /* iommufd, as Linux 6.17 and later */
 
 	/* State. */
 	bool has_hooks;
@@ -159,6 +162,13 @@ void fake_init(struct fake *fake);
 
 /* Removes the tree. */
 void fake_fini(struct fake *fake);
+
+/**
+ * fake_token() - what the kernel says to a token, or to none: NULL
+ *
+ * As vfio_pci_validate_vf_token() of a virtual function.
+ */
+int fake_token(const struct fake_device *device, const char *given);
 
 /* @driver: NULL for none. The group is made when it is new. */
 struct fake_device *fake_add_device(struct fake *fake, const char *name,

@@ -346,7 +346,8 @@ static const struct {
 	  "bind it to vfio-pci first" },
 	{ token_wanted, 0, -EPERM,
 	  "0000:04:08.0: VFIO asks for a token: the device is a virtual "
-	  "function, and its physical function belongs to another VFIO user" },
+	  "function, and its physical function belongs to another VFIO user, "
+	  "who knows it; give it by vf-token=UUID" },
 	{ reset_failed, 0, -EIO,
 	  "0000:04:08.0: opening the device: Input/output error" },
 };

@@ -54,8 +54,10 @@ struct moat_guest_slot {
 	uint8_t fn;
 };
 
-#define MOAT_NAME_MAX	  64
-#define MOAT_ROM_FILE_MAX 4096 /* PATH_MAX */
+#define MOAT_NAME_MAX	     64
+#define MOAT_ROM_FILE_MAX    4096 /* PATH_MAX */
+
+#define MOAT_VF_TOKEN_STRLEN 37 /* a UUID as text */
 
 struct moat_device_spec {
 	struct moat_bdf host;
@@ -68,6 +70,8 @@ struct moat_device_spec {
 	enum moat_irq irq;
 	enum moat_rom rom;
 	char rom_file[MOAT_ROM_FILE_MAX]; /* "" unless MOAT_ROM_FILE */
+	/* What its physical function's user asks for; "": nothing. */
+	char vf_token[MOAT_VF_TOKEN_STRLEN];
 	int fd; /* its VFIO file, open already; 0: none */
 };
 

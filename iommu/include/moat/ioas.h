@@ -149,8 +149,8 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
  *
  * Return: 0; -ENODEV (no such device, no IOMMU group, or not bound to VFIO's
  * driver), -EBUSY (the group is somebody else's, or the device is attached
- * already), -EPERM (permission, or interrupt remapping is missing and the
- * host has not opted in to that risk), -EINVAL (group not viable),
+ * already), -EPERM (permission, interrupt remapping is missing and the host
+ * has not opted in to that risk, or a VF token is), -EINVAL (group not viable),
  * -EADDRINUSE (a mapped range is reserved for this device, or cannot be
  * reached by it), -ENOMEM (memlock), -ENOSPC (the DMA entry limit), or
  * another errno of the kernel. The sentence in @err begins with the device's
@@ -159,6 +159,22 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
  */
 int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
 		     int *ret_device_fd, struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_ioas_attach_vf() - the same, with the token for virtual functions
+ * @vf_token: a UUID as text; NULL: none
+ *
+ * A virtual function whose physical one a VFIO driver has is opened only by
+ * who knows that one's token; and that one, while virtual ones of it are in
+ * use. Who opens it at another time sets the token.
+ * Return: as moat_ioas_attach(); -EPERM for a wrong token, -ENOTSUP for one
+ * that the device or the kernel does not take.
+ * Source: Linux drivers/vfio/pci/vfio_pci_core.c, vfio_pci_validate_vf_token.
+ */
+int moat_ioas_attach_vf(struct moat_ioas *ioas, struct moat_bdf bdf,
+			const char *vf_token, int *ret_device_fd,
+			struct moat_err *err)
 	__attribute__((visibility("default")));
 
 /**
