@@ -95,7 +95,7 @@ seq 1000 1500 > "$work/lines"
 GUEST_ADD="$build/tests/lab/irqs:/bin/irqs $here/guest/dhcp:/bin/dhcp" \
 	guest devices "$work/script" -m 512M -smp 2 \
 	-pcidevice "host=$ne2k,managed=on" -pcidevice "host=$serial,managed=on" \
-	-pcidevice "host=$sata,managed=on" -pcidevice "host=$ivshmem" \
+	-pcidevice "host=$sata,managed=on,irq=msi" -pcidevice "host=$ivshmem" \
 	-pcidevice "host=$display,managed=on" -pcidevice "host=$edu"
 log=$work/devices.log
 
