@@ -517,10 +517,12 @@ static void say_reason(const struct planner *p, struct moat_text *t,
 		moat_text_add(t, ": no node has room for all of it");
 	else if (p->t->n_nodes == 1)
 		moat_text_add(t, ", the only one");
+	else if (room->votes && p->req->n_devices == 1)
+		moat_text_add(t, ", where its device is");
 	else if (room->votes)
-		moat_text_add(t, ", which %u of %zu device%s on", room->votes,
+		moat_text_add(t, ", which %u of %zu devices %s on", room->votes,
 			      p->req->n_devices,
-			      room->votes == 1 ? " is" : "s are");
+			      room->votes == 1 ? "is" : "are");
 	else if (p->room[p->order[0]].votes)
 		moat_text_add(t,
 			      ": node %d, where a device is, has not the room",

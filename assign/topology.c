@@ -220,6 +220,7 @@ int topology_load(const char *xml, const char *synthetic, bool foreign,
 		r = moat_fail(err, -ENOMEM, "out of memory");
 		goto destroy;
 	}
+	t->foreign = !hwloc_topology_is_thissystem(hw);
 	copy_nodes(hw, t);
 	copy_distances(hw, t);
 	copy_cpus(hw, t);
@@ -313,6 +314,12 @@ void topology_read_free(struct moat_topology *t, const struct moat_host *host)
 	}
 }
 
+static void all_is_free(struct moat_topology *t)
+{
+	for (unsigned int i = 0; i < t->n_nodes; i++)
+		t->node[i].free[MOAT_PLACE_PAGES_SMALL] = t->node[i].total;
+}
+
 int moat_topology_read(const struct moat_host *host, bool foreign,
 		       struct moat_topology **ret_topology,
 		       struct moat_err *err)
@@ -320,14 +327,49 @@ int moat_topology_read(const struct moat_host *host, bool foreign,
 	int r;
 
 	r = topology_load(NULL, NULL, foreign, ret_topology, err);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if ((*ret_topology)->foreign)
+		all_is_free(*ret_topology);
+	else
 		topology_read_free(*ret_topology, host_or_this(host));
-	return r;
+	return 0;
+}
+
+bool moat_topology_is_foreign(const struct moat_topology *t)
+{
+	return t->foreign;
 }
 
 void moat_topology_free(struct moat_topology *t)
 {
 	free(t);
+}
+
+bool moat_topology_node(const struct moat_topology *t, size_t i,
+			struct moat_topology_node *ret_node)
+{
+	if (i >= t->n_nodes)
+		return false;
+	*ret_node = (struct moat_topology_node) {
+		.node = t->node[i].os,
+		.total = t->node[i].total,
+		.free = t->node[i].free[MOAT_PLACE_PAGES_SMALL],
+	};
+	return true;
+}
+
+bool moat_topology_cpu(const struct moat_topology *t, size_t i,
+		       struct moat_topology_cpu *ret_cpu)
+{
+	if (i >= t->n_cpus)
+		return false;
+	*ret_cpu = (struct moat_topology_cpu) {
+		.cpu = t->cpu[i].cpu,
+		.core = t->cpu[i].core,
+		.node = t->node[t->cpu[i].node].os,
+	};
+	return true;
 }
 
 int moat_topology_allowed(struct moat_set *ret_cpus, struct moat_set *ret_nodes)

@@ -37,6 +37,7 @@ struct topology_cpu {
 };
 
 struct moat_topology {
+	bool foreign;
 	struct topology_node node[TOPOLOGY_NODES_MAX];
 	unsigned int n_nodes;
 	uint8_t distance[TOPOLOGY_NODES_MAX][TOPOLOGY_NODES_MAX];

@@ -20,6 +20,8 @@ static const struct command {
 	  "start a guest with host PCI devices assigned" },
 	{ "devices", cmd_devices, "[--all] [--json] [BDF]...",
 	  "list the host's devices and whether they can be assigned" },
+	{ "plan", cmd_plan, "[-pcidevice SPEC]... [options]",
+	  "show where on the host a guest would be placed" },
 	{ "bind", cmd_bind, "[--force] [--dma iommu|none] BDF...",
 	  "take devices from their drivers for vfio-pci" },
 	{ "release", cmd_release, "[BDF]...",

@@ -64,7 +64,32 @@ int moat_topology_read(const struct moat_host *host, bool foreign,
 		       struct moat_topology **ret_topology,
 		       struct moat_err *err)
 	__attribute__((visibility("default")));
+/** moat_topology_is_foreign() - is it another machine's? All is free there. */
+bool moat_topology_is_foreign(const struct moat_topology *topology)
+	__attribute__((visibility("default")));
 void moat_topology_free(struct moat_topology *topology)
+	__attribute__((visibility("default")));
+
+/* What there is, for showing it; @i from 0 on. */
+struct moat_topology_node {
+	int node;	/* the kernel's number */
+	uint64_t total; /* bytes */
+	uint64_t free;	/* of ordinary memory, by a careful guess */
+};
+
+struct moat_topology_cpu {
+	unsigned int cpu; /* the kernel's number */
+	unsigned int core;
+	int node; /* the kernel's number */
+};
+
+/** moat_topology_node() - false when there are only @i nodes */
+bool moat_topology_node(const struct moat_topology *topology, size_t i,
+			struct moat_topology_node *ret_node)
+	__attribute__((visibility("default")));
+/** moat_topology_cpu() - core by core; false when there are only @i CPUs */
+bool moat_topology_cpu(const struct moat_topology *topology, size_t i,
+		       struct moat_topology_cpu *ret_cpu)
 	__attribute__((visibility("default")));
 
 /**
