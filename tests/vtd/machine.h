@@ -144,6 +144,11 @@ struct function {
 	uint32_t pasid;
 };
 
+static inline struct function function_at(struct machine *m, unsigned int sid)
+{
+	return (struct function) { .m = m, .sid = (uint16_t)sid };
+}
+
 int function_read(const struct function *fn, uint64_t iova, void *buf,
 		  uint32_t len);
 int function_write(const struct function *fn, uint64_t iova, const void *buf,
