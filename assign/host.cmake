@@ -13,4 +13,5 @@ set(MOAT_ASSIGN_HOST_SOURCES
   host_pci_verdict.c
   in_use.c
   in_use_route.c
+  quirks.c
   unfenced.c)

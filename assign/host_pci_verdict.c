@@ -17,6 +17,7 @@
 #include <moat/host_pci.h>
 
 #include "assign/host_pci_internal.h"
+#include "assign/quirks.h"
 #include "assign/unfenced.h"
 #include "common/vfio_driver.h"
 
@@ -28,9 +29,6 @@
  */
 #define CLASS_HOST_BRIDGE 0x0600
 #define CLASS_ISA_BRIDGE  0x0601
-
-#define VENDOR_INTEL	  0x8086
-#define CLASS_DISPLAY	  0x03 /* the base class */
 
 /* More culprits than this are counted, not named. */
 #define CULPRITS_SHOWN 16
@@ -268,34 +266,42 @@ static int check_vfs(const struct moat_host_pci *fn, bool force,
 			 addr, fn->n_vfs, addr);
 }
 
+/* What a function has beyond itself stays with the physical one. */
+static int check_quirks(const struct moat_host_pci *fn, struct moat_err *err)
+{
+	const struct quirk_id id = {
+		.vendor = fn->vendor,
+		.device = fn->device,
+		.class_code = fn->class_code,
+		.on_root_bus = fn->bdf.bus == 0 && !fn->is_vf,
+	};
+	const struct quirk *quirk = NULL;
+	char addr[MOAT_BDF_STRLEN];
+
+	while ((quirk = quirk_find(&id, quirk)))
+		if (quirk->refuse)
+			return moat_fail(
+				err, -EINVAL, "%s is %s; it cannot be assigned",
+				moat_bdf_str(fn->bdf, addr), quirk->refuse);
+	return 0;
+}
+
 /*
- * Graphics that is more than its function. What is integrated into an Intel
- * processor has its frame buffer in memory that the host's firmware set aside
- * and registers in the host bridge; a discrete one is behind a port, on
- * another bus. Where the machine booted, the legacy VGA ranges (0xa0000 and
- * ports 0x3b0 to 0x3df) are routed, and they are nobody's BAR.
+ * Where the machine booted, the legacy VGA ranges (0xa0000 and ports 0x3b0 to
+ * 0x3df) are routed, and they are nobody's BAR.
  */
-static int check_graphics(const struct moat_host_pci *fn, bool force,
-			  struct moat_err *err)
+static int check_boot_display(const struct moat_host_pci *fn, bool force,
+			      struct moat_err *err)
 {
 	char addr[MOAT_BDF_STRLEN];
 
-	if (fn->class_code >> 16 != CLASS_DISPLAY)
-		return 0;
-	(void)moat_bdf_str(fn->bdf, addr);
-	if (fn->vendor == VENDOR_INTEL && fn->bdf.bus == 0)
-		return moat_fail(err, -EINVAL,
-				 "%s is Intel's integrated graphics, parts of "
-				 "which lie in the host's memory and host "
-				 "bridge; it cannot be assigned",
-				 addr);
 	if (fn->boot_display && !force)
 		return moat_fail(err, -EINVAL,
 				 "%s is the VGA device that the host booted "
 				 "on, and its legacy VGA ranges cannot be "
 				 "assigned; let the host boot on another one, "
 				 "or assign it without them with --force",
-				 addr);
+				 moat_bdf_str(fn->bdf, addr));
 	return 0;
 }
 
@@ -330,7 +336,9 @@ int moat_host_pci_verdict(const struct moat_host *host,
 	host = host_or_this(host);
 	r = check_kind(fn, err);
 	if (r == 0)
-		r = check_graphics(fn, plan->force, err);
+		r = check_quirks(fn, err);
+	if (r == 0)
+		r = check_boot_display(fn, plan->force, err);
 	if (r < 0)
 		return r;
 	if (fn->iommu_group == MOAT_NO_GROUP && !plan->unfenced)

@@ -17,9 +17,36 @@
 
 #include "assign/bytes.h"
 #include "assign/device_internal.h"
+#include "assign/quirks.h"
 #include "common/util.h"
 
 #define ENTRY PCI_MSIX_ENTRY_SIZE
+
+/* Where the pending bits are: what the device says may be known to be wrong. */
+static uint32_t true_pba_offset(struct moat_device *dev, unsigned int bar,
+				uint32_t offset)
+{
+	const struct quirk_id id = {
+		.vendor = get_le16(dev->raw + PCI_VENDOR_ID),
+		.device = get_le16(dev->raw + PCI_DEVICE_ID),
+		.class_code = get_le32(dev->raw + PCI_CLASS_REVISION) >> 8,
+		.on_root_bus = dev->bdf.bus == 0,
+	};
+	const struct quirk *quirk = NULL;
+	struct host_region region;
+
+	while ((quirk = quirk_find(&id, quirk))) {
+		if (!quirk->pba_offset || quirk->pba_offset_bad != offset ||
+		    bar >= MOAT_PCI_BARS ||
+		    dev->host->ops->region_info(
+			    dev->host, HOST_REGION_BAR0 + bar, &region) < 0 ||
+		    offset < region.size)
+			continue;
+		dev_debug(dev, "quirk: %s", quirk->reason);
+		return quirk->pba_offset;
+	}
+	return offset;
+}
 
 int msix_probe(struct moat_device *dev, uint16_t cap, struct moat_err *err)
 {
@@ -40,7 +67,8 @@ int msix_probe(struct moat_device *dev, uint16_t cap, struct moat_err *err)
 	irq->table_bar = table & PCI_MSIX_TABLE_BIR;
 	irq->table_offset = table & PCI_MSIX_TABLE_OFFSET;
 	irq->pba_bar = pba & PCI_MSIX_PBA_BIR;
-	irq->pba_offset = pba & PCI_MSIX_PBA_OFFSET;
+	irq->pba_offset =
+		true_pba_offset(dev, irq->pba_bar, pba & PCI_MSIX_PBA_OFFSET);
 	/* Hidden then, but the table is there, and never the guest's. */
 	if (info.count == 0)
 		return 0;

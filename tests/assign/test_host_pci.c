@@ -606,7 +606,8 @@ static const struct {
 	  "Intel's integrated graphics" },
 	{ "0000:00:02.0", 0x8086, 0x038000, NULL, ASK_MANAGED,
 	  "Intel's integrated graphics" },
-	/* Not everything of Intel's is graphics. */
+	/* Somebody else's there, and what is not graphics. */
+	{ "0000:00:02.0", 0x1002, 0x030000, NULL, ASK_MANAGED, NULL },
 	{ "0000:00:1f.6", 0x8086, 0x020000, NULL, ASK_MANAGED, NULL },
 };
 
@@ -676,6 +677,20 @@ START_TEST(virtual_functions_and_their_physical_one)
 	fn = read_fn(&h, vf.addr);
 	ck_assert(fn.is_vf);
 	ck_assert(moat_bdf_equal(fn.pf, fake_bdf(ssd.addr)));
+	/* What its physical function has beside, it has not. */
+	fn.vendor = 0x8086;
+	fn.class_code = 0x030000;
+	fn.bdf.bus = 0;
+	fn.iommu_group = MOAT_NO_GROUP;
+	ck_assert_int_eq(
+		moat_host_pci_verdict(&h.host, &fn,
+				      &(struct moat_host_pci_plan) { 0 }, &err),
+		-ENODEV);
+	fn.is_vf = false;
+	ck_assert_int_eq(
+		moat_host_pci_verdict(&h.host, &fn,
+				      &(struct moat_host_pci_plan) { 0 }, &err),
+		-EINVAL);
 	ck_assert_int_eq(verdict(&h, vf.addr, NULL, ASK_MANAGED, &err), 0);
 	fake_host_fini(&h);
 }

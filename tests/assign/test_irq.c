@@ -654,6 +654,42 @@ START_TEST(impossible_msix_is_refused)
 }
 END_TEST
 
+/* Wrong in a way that is known of the device; and of no other, nor otherwise. */
+static const struct {
+	uint32_t ids, pba;
+	uint32_t want; /* 0: refused */
+} known_pba[] = {
+	{ 0x58031425, 0x8000, 0x1000 },
+	{ 0x58ff1425, 0x8000, 0x1000 },
+	{ 0x58031425, 0x9000, 0 },
+	{ 0x58031425, 0x3000, 0x3000 }, /* a BAR that is large enough */
+	{ 0x54031425, 0x8000, 0 },
+	{ 0x58031426, 0x8000, 0 },
+	{ 0x36851d22, 0x460000, 0 }, /* 0xb400 lies outside, too */
+};
+
+START_TEST(msix_place_that_is_known_better)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known_pba); i++) {
+		int r;
+
+		fixture_init(&fx);
+		fake_put(&fx.fn, PCI_VENDOR_ID, 4, known_pba[i].ids);
+		fake_put(&fx.fn, FAKE_MSIX + PCI_MSIX_PBA, 4, known_pba[i].pba);
+		r = fixture_open(&fx);
+		if (!known_pba[i].want) {
+			ck_assert_msg(r == -EINVAL, "case %zu", i);
+			fixture_fini(&fx);
+			continue;
+		}
+		ck_assert_msg(r == 0, "case %zu: %s", i, fx.err.msg);
+		ck_assert_uint_eq(rd(FAKE_MSIX + PCI_MSIX_PBA, 4),
+				  known_pba[i].want);
+		fixture_fini(&fx);
+	}
+}
+END_TEST
+
 /* The host has no such interrupt: the capability is not shown. */
 START_TEST(hidden_without_host_vectors)
 {
@@ -774,11 +810,11 @@ START_TEST(irq_intx_must_work)
 }
 END_TEST
 
-CHECK_MAIN("irq", intx_follows_the_guest, intx_makes_way_for_messages,
-	   no_pin_no_intx, intx_errors_at_plug, a_line_that_cannot_be_shared,
-	   msi_delivers, msi_mask_keeps_pending, msi_small,
-	   msix_table_is_memory, msix_delivers, msix_enable_is_batched,
-	   msix_mask_keeps_pending, msix_function_mask,
+CHECK_MAIN("irq", msix_place_that_is_known_better, intx_follows_the_guest,
+	   intx_makes_way_for_messages, no_pin_no_intx, intx_errors_at_plug,
+	   a_line_that_cannot_be_shared, msi_delivers, msi_mask_keeps_pending,
+	   msi_small, msix_table_is_memory, msix_delivers,
+	   msix_enable_is_batched, msix_mask_keeps_pending, msix_function_mask,
 	   msix_pending_of_unused_vector, msix_update_unmasked,
 	   msix_host_is_short_of_vectors, commit_fails, enable_under_sweep,
 	   impossible_msix_is_refused, hidden_without_host_vectors,
