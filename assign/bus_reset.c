@@ -69,8 +69,11 @@ static int refuse(struct moat_device *dev, struct moat_bdf bdf, const char *why,
 
 static int ask(struct moat_device *dev, struct host_dependent *ret_others)
 {
-	return dev->host->ops->dependents(dev->host, ret_others,
-					  HOST_DEPENDENTS_MAX);
+	const struct host_device_ops *ops = dev->host->ops;
+
+	if (!ops->dependents)
+		return -ENODEV;
+	return ops->dependents(dev->host, ret_others, HOST_DEPENDENTS_MAX);
 }
 
 int bus_reset_plan(struct moat_device *dev, const struct moat_bdf *with,

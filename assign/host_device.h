@@ -112,8 +112,9 @@ struct host_device_ops {
 
 	/*
 	 * What a reset of its bus or slot would reset, itself included.
-	 * Return: how many; -ENODEV: the host has no such reset; -E2BIG:
-	 * more than @room; or an ioctl's errno.
+	 * NULL: the host has no such reset, nor bus_reset().
+	 * Return: how many; -ENODEV: it has none for this one; -E2BIG: more
+	 * than @room; or an ioctl's errno.
 	 */
 	int (*dependents)(struct host_device *host,
 			  struct host_dependent *ret_others, size_t room);
