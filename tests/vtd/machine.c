@@ -55,12 +55,18 @@ static void copy_in(uint8_t *to, const uint8_t *buf, size_t len)
 
 static int platform_read(void *opaque, uint64_t addr, void *buf, size_t len)
 {
-	const struct machine *m = opaque;
+	struct machine *m = opaque;
 	const uint8_t *memory = m->walker_view ? m->walker_view : m->ram;
+	void (*on_read)(struct machine * m);
 
 	if (!is_ram(addr, len))
 		return -EFAULT;
 	copy_out(memory + addr, buf, len);
+	if (m->on_read && addr == m->watch) {
+		on_read = m->on_read;
+		m->on_read = NULL;
+		on_read(m);
+	}
 	return 0;
 }
 

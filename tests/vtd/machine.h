@@ -26,6 +26,9 @@ struct machine {
 	bool scalable;
 	struct vtd_unit *unit;
 	struct vtd_caps caps;
+	/* Called once, when the unit has read @watch; NULL: nobody asks. */
+	void (*on_read)(struct machine *m);
+	uint64_t watch;
 
 	pthread_mutex_t lock; /* guards what follows, to @n_interrupts */
 	uint64_t next_page;   /* the next to be allocated, downwards */

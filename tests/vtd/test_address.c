@@ -91,8 +91,7 @@ START_TEST(a01_never_mapped)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		map(&w, BASE, HOST, RAM, VTD_MAP_READ | VTD_MAP_WRITE);
 		ck_assert(function_lands(&w.fn, BASE, HOST));
@@ -112,8 +111,7 @@ START_TEST(a02_one_page_off)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 3);
 		map(&w, BASE, HOST, RAM, VTD_MAP_READ | VTD_MAP_WRITE);
 		refused_absent(&w, BASE - VTD_PAGE_SIZE);
@@ -157,8 +155,7 @@ START_TEST(a03_too_wide)
 	struct world w;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			const unsigned int widest = cases[i].five_levels ? 57
 									 : 48;
 			const uint64_t end = UINT64_C(1) << cases[i].bits;
@@ -189,8 +186,7 @@ START_TEST(a03_beyond_mgaw_within_tables)
 	struct machine_config config = { .adjust = narrow_mgaw };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		map(&w, UINT64_C(1) << 42, HOST, VTD_PAGE_SIZE, VTD_MAP_READ);
 		refused_absent(&w, (UINT64_C(1) << 42) - 8);
@@ -205,8 +201,7 @@ START_TEST(a04_into_a_hole)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		map(&w, 0, HOST, RAM, VTD_MAP_READ | VTD_MAP_WRITE);
 		map(&w, 2 * RAM, HOST + RAM, RAM, VTD_MAP_READ | VTD_MAP_WRITE);
@@ -225,8 +220,7 @@ START_TEST(a05_read_only_page_written)
 	uint64_t value = 0;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		map(&w, BASE, HOST, RAM, VTD_MAP_READ);
 		machine_store(&w.m, HOST, 0x1122334455667788);
@@ -253,8 +247,7 @@ START_TEST(a05_write_only_page_read)
 	uint64_t value;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		map(&w, BASE, HOST, RAM, VTD_MAP_WRITE);
 		for (int i = 0; i < 2; i++) {
@@ -283,16 +276,18 @@ START_TEST(a05_atomic_needs_both)
 	uint64_t value = 1;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	for (size_t i = 0; i < ARRAY_SIZE(prots); i++) {
-		world_init(&w, &config, 4);
-		map(&w, BASE, HOST, RAM, prots[i]);
-		ck_assert_int_lt(function_send(&w.fn, &swap, &value, NULL), 0);
-		expect(&w, VTD_ATOMIC, BASE, i ? VTD_FR_READ : VTD_FR_WRITE,
-		       i ? VTD_FR_SM_READ : VTD_FR_SM_WRITE);
-		ck_assert_uint_eq(machine_load(&w.m, HOST), 0);
-		world_fini(&w);
-	}
+	FOR_BOTH_MODES (config)
+		for (size_t i = 0; i < ARRAY_SIZE(prots); i++) {
+			world_init(&w, &config, 4);
+			map(&w, BASE, HOST, RAM, prots[i]);
+			ck_assert_int_lt(
+				function_send(&w.fn, &swap, &value, NULL), 0);
+			expect(&w, VTD_ATOMIC, BASE,
+			       i ? VTD_FR_READ : VTD_FR_WRITE,
+			       i ? VTD_FR_SM_READ : VTD_FR_SM_WRITE);
+			ck_assert_uint_eq(machine_load(&w.m, HOST), 0);
+			world_fini(&w);
+		}
 }
 END_TEST
 
@@ -308,8 +303,7 @@ START_TEST(a05_zero_length_read)
 	struct world w;
 
 	for (int zlr = 0; zlr < 2; zlr++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			config.adjust = zlr ? NULL : no_zlr;
 			world_init(&w, &config, 4);
 			map(&w, BASE, HOST, RAM, VTD_MAP_WRITE);
@@ -349,8 +343,7 @@ START_TEST(a06_every_level_must_allow)
 	struct world w;
 
 	for (unsigned int level = 2; level <= 5; level++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			uint64_t at, entry;
 
 			world_init(&w, &config, 5);
@@ -383,8 +376,7 @@ START_TEST(a07_large_pages_end_where_they_end)
 	struct world w;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			const uint64_t size = sizes[i], iova = 4 * size;
 
 			world_init(&w, &config, 4);
@@ -417,8 +409,7 @@ START_TEST(a07_no_page_of_512_gib)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t at;
 
 		world_init(&w, &config, 4);
@@ -443,8 +434,7 @@ START_TEST(a07_no_large_page_that_the_unit_has_not)
 	struct world w;
 
 	for (unsigned int level = 2; level <= 3; level++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			world_init(&w, &config, 4);
 			map(&w, BASE, HOST, RAM, VTD_MAP_READ | VTD_MAP_WRITE);
 			machine_store(&w.m, entry_at(&w, 4, level, BASE),
@@ -507,8 +497,7 @@ START_TEST(a08_reserved_bits_of_every_level)
 
 	for (unsigned int level = 1; level <= 5; level++)
 		for (int leaf = 0; leaf < 2; leaf++)
-			FOR_BOTH_MODES(config)
-			{
+			FOR_BOTH_MODES (config) {
 				if (leaf ? level > 3 : level == 1)
 					continue;
 				world_init(&w, &config, 5);
@@ -526,8 +515,7 @@ START_TEST(a09_table_outside_memory)
 	struct world w;
 
 	for (unsigned int level = 2; level <= 4; level++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			world_init(&w, &config, 4);
 			map(&w, BASE, HOST, RAM, VTD_MAP_READ | VTD_MAP_WRITE);
 			machine_store(&w.m, entry_at(&w, 4, level, BASE),
@@ -549,8 +537,7 @@ START_TEST(a09_top_table_outside_memory)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		machine_attach_context(&w.m, SID, &context);
 		refused_for(&w, BASE, VTD_FR_CONTEXT_INVALID,
@@ -568,8 +555,7 @@ START_TEST(a10_transfer_into_an_unmapped_page)
 	size_t done;
 
 	memset(buf, 0xa5, sizeof(buf));
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		const struct vtd_request request = {
 			.addr = BASE + RAM - 100,
 			.len = 4096,
@@ -601,8 +587,7 @@ START_TEST(a10_transfer_over_scattered_pages)
 
 	for (size_t i = 0; i < sizeof(buf); i++)
 		buf[i] = (uint8_t)(i >> 4);
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 3);
 		map(&w, BASE, HOST, VTD_PAGE_SIZE, VTD_MAP_WRITE);
 		map(&w, BASE + VTD_PAGE_SIZE, HOST + 8 * VTD_PAGE_SIZE,
@@ -630,8 +615,7 @@ START_TEST(a11_rest_of_a_page_is_readable)
 	uint64_t value;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config, 4);
 		map(&w, BASE, HOST, VTD_PAGE_SIZE, VTD_MAP_READ);
 		machine_store(&w.m, HOST + 2048, 0x736563726574);

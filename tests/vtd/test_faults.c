@@ -55,8 +55,7 @@ START_TEST(h73_quiet_entries)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t at[3];
 		unsigned int n = 1;
 
@@ -87,8 +86,7 @@ START_TEST(h73_quiet_entry_that_is_not_present)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_store(&w.m, machine_context_at(&w.m, SID), VTD_FPD);
 		miss(&w, 0);
@@ -108,8 +106,7 @@ START_TEST(h73_quiet_entry_of_a_cached_page)
 	uint64_t value;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		ck_assert_int_eq(
 			vtd_tables_map(w.tables, 0, 0, 4096, VTD_MAP_READ), 0);
@@ -131,8 +128,7 @@ START_TEST(h73_unqualified_faults_are_told)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t root;
 
 		world_init(&w, &config);
@@ -209,8 +205,7 @@ START_TEST(h74_records_in_order_and_overflow)
 	struct machine_config config = { .records = 8 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (uint64_t i = 1; i <= 8; i++) {
 			miss(&w, i << 12);
@@ -235,8 +230,7 @@ START_TEST(h74_ring_wraps)
 	struct machine_config config = { .records = 3 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (uint64_t i = 1; i < 50; i++) {
 			const unsigned int index = (unsigned int)(i - 1) % 3;
@@ -266,8 +260,7 @@ START_TEST(h74_overflow_stands_until_cleared)
 	struct machine_config config = { .records = 2 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		miss(&w, 0x1000);
 		miss(&w, 0x2000);
@@ -294,8 +287,7 @@ START_TEST(h74_one_record_for_each_requester)
 	struct machine_config config = { .records = 4, .collapse = true };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (uint64_t i = 1; i < 20; i++)
 			miss(&w, i << 12);
@@ -345,8 +337,7 @@ START_TEST(h75_one_event_until_served)
 	struct machine_config config = { .records = 4 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		miss(&w, 0x1000);
 		ck_assert_uint_eq(w.m.n_interrupts, 1);
@@ -369,8 +360,7 @@ START_TEST(h75_masked_event_is_held)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_set(&w.m, VTD_REG_FECTL, VTD_ECTL_IM);
 		miss(&w, 0x1000);
@@ -390,8 +380,7 @@ START_TEST(h75_event_served_while_masked_is_dropped)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_set(&w.m, VTD_REG_FECTL, VTD_ECTL_IM);
 		miss(&w, 0x1000);
@@ -411,8 +400,7 @@ START_TEST(h75_queue_error_is_an_event)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_queue(&w.m, 0, 0);
 		ck_assert_int_eq(machine_sync(&w.m), -EIO);
@@ -429,8 +417,7 @@ START_TEST(h75_wait_descriptor_s_event)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_set(&w.m, VTD_REG_IEDATA, 0x32);
 		machine_set(&w.m, VTD_REG_IEADDR, 0xfee02000);
@@ -473,8 +460,7 @@ START_TEST(h76_every_field)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		for (int pasid = 0; pasid < 2; pasid++)
-			FOR_BOTH_MODES(config)
-			{
+			FOR_BOTH_MODES (config) {
 				struct vtd_request request = {
 					.addr = UINT64_C(0x123456789abc8),
 					.len = 8,
@@ -525,8 +511,7 @@ START_TEST(h76_address_types)
 	struct world w;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			const struct vtd_request request = {
 				.addr = 0x1000,
 				.len = 8,
@@ -553,8 +538,7 @@ START_TEST(h76_fields_that_a_unit_has_not)
 	struct vtd_translation to;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		const struct vtd_request request = {
 			.addr = 0x1000,
 			.len = 8,

@@ -86,8 +86,7 @@ START_TEST(b12_other_guest_s_memory)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (uint64_t at = 0; at < RAM; at += VTD_PAGE_SIZE) {
 			ck_assert(function_lands(&w.fn_a, at, HOST_A + at));
@@ -107,8 +106,7 @@ START_TEST(b13_device_of_nobody)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		const struct function neighbour = function_at(&w.m, SID_A + 1);
 		const struct function upper = function_at(&w.m, SID_A | 0xff);
 		const struct function other_bus = function_at(&w.m, 0x7f00);
@@ -131,8 +129,7 @@ START_TEST(b14_detached_device)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		ck_assert(function_lands(&w.fn_a, 0, HOST_A));
 		machine_detach(&w.m, SID_A);
@@ -152,8 +149,7 @@ START_TEST(b15_alias_needs_its_own_entry)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
 			const struct function alias =
@@ -175,8 +171,7 @@ START_TEST(b16_phantom_functions)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (uint16_t fn = 1; fn < 8; fn++) {
 			const struct function phantom =
@@ -197,8 +192,7 @@ START_TEST(b18_virtual_function_is_not_its_physical_one)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		const struct function fn = function_at(&w.m, vf);
 
 		world_init(&w, &config);
@@ -220,8 +214,7 @@ START_TEST(b19_peer_to_peer)
 	struct vtd_translation to;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		const struct vtd_request request = {
 			.addr = bar + 16,
 			.len = 4,
@@ -387,8 +380,7 @@ START_TEST(b21_translated_requests_are_blocked)
 	struct world w;
 
 	for (int device_tlb = 0; device_tlb < 2; device_tlb++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			uint64_t at;
 
 			config.device_tlb = device_tlb;
@@ -415,8 +407,7 @@ START_TEST(b21_trusted_translated_requests_reach_anything)
 	struct machine_config config = { .device_tlb = true };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_context context = {
 			.levels = 4,
 			.did = DID_A,
@@ -450,8 +441,7 @@ START_TEST(b21_translation_requests)
 	struct vtd_translation to;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_request ask = {
 			.addr = VTD_PAGE_SIZE + 8,
 			.len = 8,
@@ -497,8 +487,7 @@ START_TEST(b22_domain_id_used_again)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		ck_assert(function_lands(&w.fn_a, 0, HOST_A));
 		machine_attach(&w.m, SID_A, w.b, 4, DID_A);
@@ -520,8 +509,7 @@ START_TEST(b23_tables_of_more_levels_than_the_unit_has)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_context context = { .levels = 5, .did = DID_A };
 
 		world_init(&w, &config);
@@ -540,8 +528,7 @@ START_TEST(b23_encodings_that_mean_nothing)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t at, good;
 
 		world_init(&w, &config);
@@ -661,8 +648,7 @@ START_TEST(b23_pointers_outside_memory)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t at, good;
 
 		world_init(&w, &config);
@@ -704,23 +690,23 @@ START_TEST(b23_table_modes)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	for (uint64_t ttm = 0; ttm < 4; ttm++) {
-		enum vtd_reason reason = VTD_FR_TTM;
+	FOR_BOTH_MODES (config)
+		for (uint64_t ttm = 0; ttm < 4; ttm++) {
+			enum vtd_reason reason = VTD_FR_TTM;
 
-		/* These work, if with tables of their own. */
-		if (ttm == VTD_RTADDR_TTM_LEGACY ||
-		    (ttm == VTD_RTADDR_TTM_SCALABLE && config.scalable))
-			continue;
-		if (ttm == VTD_RTADDR_TTM_ABORT)
-			reason = VTD_FR_ABORT_MODE;
-		world_init(&w, &config);
-		machine_set64(&w.m, VTD_REG_RTADDR,
-			      w.m.root | ttm << VTD_RTADDR_TTM_SHIFT);
-		machine_command(&w.m, VTD_GCMD_SRTP, true);
-		refused(&w.fn_a, 0, reason, reason);
-		world_fini(&w);
-	}
+			/* These work, if with tables of their own. */
+			if (ttm == VTD_RTADDR_TTM_LEGACY ||
+			    (ttm == VTD_RTADDR_TTM_SCALABLE && config.scalable))
+				continue;
+			if (ttm == VTD_RTADDR_TTM_ABORT)
+				reason = VTD_FR_ABORT_MODE;
+			world_init(&w, &config);
+			machine_set64(&w.m, VTD_REG_RTADDR,
+				      w.m.root | ttm << VTD_RTADDR_TTM_SHIFT);
+			machine_command(&w.m, VTD_GCMD_SRTP, true);
+			refused(&w.fn_a, 0, reason, reason);
+			world_fini(&w);
+		}
 }
 END_TEST
 

@@ -83,8 +83,7 @@ START_TEST(d35_remapping_off)
 	const struct vtd_interrupt *got;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		machine_init(&w.m, &config);
 		w.fn = function_at(&w.m, SID);
 		got = delivered(&w, COMPAT, 0xfe);
@@ -107,8 +106,7 @@ START_TEST(d35_remapping_off_where_it_is_required)
 	struct machine_config config = { .adjust = require_remapping };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		machine_init(&w.m, &config);
 		w.fn = function_at(&w.m, SID);
 		refused(&w, COMPAT, 0xfe, VTD_FR_IR_REQUIRED, 0);
@@ -123,8 +121,7 @@ START_TEST(d36_compatibility_format)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		refused(&w, COMPAT, 0xfe, VTD_FR_IR_COMPATIBILITY, 0);
 		refused(&w, COMPAT, NMI, VTD_FR_IR_COMPATIBILITY, 0);
@@ -176,8 +173,7 @@ START_TEST(d37_index_beyond_the_table)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (size_t i = 0; i < ARRAY_SIZE(indices); i++)
 			refused(&w, machine_msi(indices[i]), 0, VTD_FR_IR_INDEX,
@@ -215,8 +211,7 @@ START_TEST(d38_entry_not_present)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (uint32_t i = 0; i < 256; i += 15)
 			refused(&w, machine_msi(i), 0, VTD_FR_IR_ABSENT, i);
@@ -235,8 +230,7 @@ START_TEST(d39_entry_of_another_device)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_irte(&w.m, 4, &own);
 		machine_irte(&w.m, 9, &victim);
@@ -318,8 +312,7 @@ START_TEST(d40_malformed_messages)
 	uint8_t buf[64] = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_irte(&w.m, 0, &own);
 		mask_events(&w.m);
@@ -348,8 +341,7 @@ START_TEST(d40_transfer_into_the_range)
 	uint8_t buf[64] = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		const struct vtd_request request = {
 			.addr = 0xfee00000 - 32,
 			.len = 64,
@@ -383,8 +375,7 @@ START_TEST(d41_page_that_leads_to_the_range)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct fault_want want = {
 			.legacy = VTD_FR_OUTPUT_INTERRUPT,
 			.scalable = VTD_FR_SM_OUTPUT_INTERRUPT,
@@ -424,8 +415,7 @@ START_TEST(d41_large_page_over_the_range)
 	struct vtd_translation to;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_request request = {
 			.addr = 2 * GiB + 0x3ee00000 - 8,
 			.len = 8,
@@ -490,8 +480,7 @@ START_TEST(d42_entry_freed_or_changed)
 	struct world w;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			world_init(&w, &config);
 			machine_irte(&w.m, 4, &own);
 			(void)delivered(&w, machine_msi(4), 0);
@@ -538,8 +527,7 @@ START_TEST(d43_device_does_not_choose_the_mode)
 	const struct vtd_interrupt *got;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_irte irte = own;
 
 		world_init(&w, &config);
@@ -590,8 +578,7 @@ START_TEST(d44_reserved_bits_of_an_entry)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (unsigned int bit = 0; bit < 128; bit++) {
 			const uint64_t at = w.m.irt + 4 * VTD_IRTE_SIZE +
@@ -641,8 +628,7 @@ START_TEST(d44_table_outside_memory)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_set64(&w.m, VTD_REG_IRTA, MACHINE_RAM | (ENTRIES - 1));
 		machine_command(&w.m, VTD_GCMD_SIRTP, true);
@@ -664,8 +650,7 @@ START_TEST(d45_malformed_remappable_message)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		machine_irte(&w.m, 4, &own);
 		for (unsigned int bit = 16; bit < 32; bit++)
@@ -686,8 +671,7 @@ START_TEST(d45_storm)
 	struct vtd_fault fault;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		for (unsigned int i = 0; i < 10000; i++)
 			ck_assert_int_eq(function_msi(&w.fn, COMPAT, i),

@@ -81,8 +81,7 @@ START_TEST(c24_unmapped_page_until_it_is_flushed)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, OLD, 4 * KiB, RW);
 		ck_assert(function_lands(&w.fn, IOVA, OLD));
@@ -93,6 +92,82 @@ START_TEST(c24_unmapped_page_until_it_is_flushed)
 			0);
 		refused_absent(&w, IOVA);
 		world_fini(&w);
+	}
+}
+END_TEST
+
+/* Somebody else flushes everything, and waits for it. */
+static void *flush_main(void *opaque)
+{
+	struct machine *m = opaque;
+
+	ck_assert_int_eq(machine_flush_contexts(m, VTD_INV_GLOBAL, 0, 0), 0);
+	if (m->scalable)
+		ck_assert_int_eq(
+			machine_flush_pasids(m, VTD_PASID_CACHE_GLOBAL, 0, 0),
+			0);
+	ck_assert_int_eq(machine_flush_iotlb(m, VTD_INV_GLOBAL, 0, 0, 0), 0);
+	return NULL;
+}
+
+/* What the unit has just read changes, and is flushed. */
+static void change_and_flush(struct machine *m)
+{
+	pthread_t thread;
+
+	machine_store(m, m->watch, 0);
+	machine_store(m, m->watch + 8, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, flush_main, m), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+/*
+ * A flush in the middle of a walk: that request may have the old page, but no
+ * cache may keep what it read, of any entry on the way.
+ */
+START_TEST(c24_flush_in_the_middle_of_a_walk)
+{
+	struct machine_config config = { 0 };
+	struct vtd_translation to;
+	struct world w;
+
+	FOR_BOTH_MODES (config) {
+		for (int which = 0; which < 3; which++) {
+			const struct vtd_request request = {
+				.addr = IOVA,
+				.len = 8,
+				.sid = SID,
+				.access = VTD_READ,
+			};
+			uint64_t table;
+
+			if (which == 2 && !config.scalable)
+				continue;
+			world_init(&w, &config);
+			map(w.tables, IOVA, OLD, 4 * KiB, RW);
+			table = vtd_tables_root(w.tables);
+			for (unsigned int level = 4; level > 1; level--)
+				table = machine_load(
+						&w.m,
+						table + (IOVA >> (12 +
+								  9 * (level -
+								       1)) &
+							 511) * 8) &
+					VTD_SS_ADDR;
+			w.m.watch = table;
+			if (which == 1)
+				w.m.watch = machine_context_at(&w.m, SID);
+			if (which == 2)
+				w.m.watch = machine_pasid_at(&w.m, SID, 0);
+			w.m.on_read = change_and_flush;
+			ck_assert_int_eq(
+				vtd_unit_translate(w.m.unit, &request, &to), 0);
+			ck_assert_ptr_null(w.m.on_read);
+			ck_assert_int_eq(
+				vtd_unit_translate(w.m.unit, &request, &to),
+				-EFAULT);
+			world_fini(&w);
+		}
 	}
 }
 END_TEST
@@ -306,8 +381,7 @@ START_TEST(c25_every_granularity)
 	struct world w;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			if (config.scalable ? shapes[i].by_register
 					    : shapes[i].scalable_only)
 				continue;
@@ -331,8 +405,7 @@ START_TEST(c25_pages_of_1_gib)
 	struct vtd_translation to;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, GiB, GiB, RW);
 		ck_assert_int_eq(vtd_unit_translate(w.m.unit, &request, &to),
@@ -359,8 +432,7 @@ START_TEST(c25_no_more_than_is_meant)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, OLD, 32 * KiB, RW);
 		map(w.others, IOVA, OLD, 32 * KiB, RW);
@@ -391,8 +463,7 @@ START_TEST(c26_mask_too_large)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, OLD, 4 * KiB, RW);
 		ck_assert(function_lands(&w.fn, IOVA, OLD));
@@ -437,8 +508,7 @@ START_TEST(c27_write_permission_taken_away)
 	uint64_t value = 0;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, OLD, 4 * KiB, RW);
 		ck_assert(function_lands(&w.fn, IOVA, OLD));
@@ -636,8 +706,7 @@ START_TEST(c29_absent_page_is_kept_with_caching_mode)
 	struct world w;
 
 	for (int cm = 0; cm < 2; cm++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			config.caching_mode = cm;
 			world_init(&w, &config);
 			refused_absent(&w, IOVA);
@@ -666,8 +735,7 @@ START_TEST(c29_kept_fault_tells_the_truth)
 	uint64_t value = 0;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		refused_absent(&w, IOVA);
 		ck_assert_int_eq(function_read(&w.fn, IOVA, &value, 8),
@@ -685,8 +753,7 @@ START_TEST(c29_absent_context_is_kept_with_caching_mode)
 	struct world w;
 
 	for (int cm = 0; cm < 2; cm++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			const struct fault_want want = {
 				.legacy = VTD_FR_CONTEXT_ABSENT,
 				.scalable = VTD_FR_SM_CONTEXT_ABSENT,
@@ -732,8 +799,7 @@ START_TEST(c30_contexts_before_iotlb)
 	struct world w;
 
 	for (int right = 0; right < 2; right++)
-		FOR_BOTH_MODES(config)
-		{
+		FOR_BOTH_MODES (config) {
 			world_init(&w, &config);
 			map_both(&w);
 			ck_assert(function_lands(&w.fn, IOVA, OLD));
@@ -783,8 +849,7 @@ START_TEST(c30_device_tlb_last)
 	uint64_t addr;
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_context context = {
 			.levels = 4,
 			.did = DID,
@@ -860,8 +925,7 @@ START_TEST(c31_flush_left_out)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		refused_absent(&w, IOVA);
 		map(w.tables, IOVA, OLD, 4 * KiB, RW);
@@ -880,8 +944,7 @@ START_TEST(c32_entries_not_written_back)
 	struct machine_config config = { .not_coherent = true };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		struct vtd_tables_memory forgetful;
 		const struct vtd_tables_config tables = {
 			.levels = 4,
@@ -917,8 +980,7 @@ START_TEST(c33_device_that_does_not_answer)
 	struct machine_config config = { .device_tlb = true };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t iqercd;
 
 		world_init(&w, &config);
@@ -950,8 +1012,7 @@ START_TEST(c33_queue_wraps)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, OLD, 4 * KiB, RW);
 		for (unsigned int i = 0; i < 700; i++) {
@@ -981,8 +1042,7 @@ START_TEST(c33_queue_error_holds_up_what_follows)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		uint64_t bad_at;
 
 		world_init(&w, &config);
@@ -1030,8 +1090,7 @@ START_TEST(c34_deferred_flush_leaves_a_window)
 	struct machine_config config = { 0 };
 	struct world w;
 
-	FOR_BOTH_MODES(config)
-	{
+	FOR_BOTH_MODES (config) {
 		world_init(&w, &config);
 		map(w.tables, IOVA, OLD, 64 * KiB, RW);
 		for (uint64_t at = 0; at < 64 * KiB; at += 4 * KiB)
@@ -1049,11 +1108,11 @@ START_TEST(c34_deferred_flush_leaves_a_window)
 END_TEST
 
 CHECK_MAIN("stale", c24_unmapped_page_until_it_is_flushed,
-	   c25_every_granularity, c25_pages_of_1_gib, c25_no_more_than_is_meant,
-	   c26_mask_too_large, c26_mask_too_large_by_register,
-	   c27_write_permission_taken_away, c28_context_entry_changed,
-	   c28_context_entry_changed_by_register, c28_pasid_entry_changed,
-	   c28_scalable_context_entry_removed,
+	   c24_flush_in_the_middle_of_a_walk, c25_every_granularity,
+	   c25_pages_of_1_gib, c25_no_more_than_is_meant, c26_mask_too_large,
+	   c26_mask_too_large_by_register, c27_write_permission_taken_away,
+	   c28_context_entry_changed, c28_context_entry_changed_by_register,
+	   c28_pasid_entry_changed, c28_scalable_context_entry_removed,
 	   c29_absent_page_is_kept_with_caching_mode,
 	   c29_kept_fault_tells_the_truth,
 	   c29_absent_context_is_kept_with_caching_mode,
