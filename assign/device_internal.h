@@ -58,6 +58,7 @@ struct moat_device {
 	 */
 	struct reset_work *unfinished;
 	size_t unfinished_job;
+	bool lost;			/* it was reported as such */
 	const struct moat_vmm_ops *vmm; /* NULL: not plugged; else: */
 	struct moat_vmm_ops vmm_ops;	/* what was given, completed */
 	void *vmm_opaque;
@@ -131,6 +132,15 @@ int device_open_with(const struct device_claim_ops *ops,
  * COMMAND is then known. Return: 0 or the errno of writing it.
  */
 int device_quiesce(struct moat_device *dev);
+
+/**
+ * device_reset_last() - what the guest left in it goes, or that is said
+ *
+ * For a device that nobody reaches any more, with bus mastering off. The
+ * kernel resets it as its fd is closed as well, if it can, but nobody hears
+ * whether it could. Takes the device's lock, but not while it waits.
+ */
+void device_reset_last(struct moat_device *dev);
 
 /**
  * device_reset_for_guest() - a guest asked for a function-level reset

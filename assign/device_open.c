@@ -417,6 +417,11 @@ int moat_device_open(const struct moat_device_params *params,
 
 static void device_give_back(struct moat_device *dev)
 {
+	/* What was never plugged, no guest has reached. */
+	if (dev->vmm)
+		device_reset_last(dev);
+	if (dev->unfinished)
+		return;
 	device_unbuild(dev);
 	device_detach(dev);
 	device_release(dev);

@@ -42,6 +42,7 @@ static int device_answers(struct moat_device *dev)
 
 static void report_lost(struct moat_device *dev, const char *detail)
 {
+	dev->lost = true;
 	if (dev->vmm)
 		dev->vmm->event(dev->vmm_opaque, MOAT_EVENT_DEVICE_LOST,
 				detail);
@@ -303,6 +304,39 @@ void device_reset_for_guest(struct moat_device *dev)
 	reset_locked(&reset, 1);
 	if (reset.error < 0)
 		device_warn_err(dev, &reset.err, "");
+}
+
+void device_reset_last(struct moat_device *dev)
+{
+	const struct reset_job job = { .host = dev->host };
+	uint64_t until_ns = moat_now_ns() +
+			    dev->claim_ops->reset_ms * NS_PER_MS;
+	struct reset_work *work;
+	int r = 0;
+
+	if (!dev->host->can_reset || dev->host->close_resets || dev->lost)
+		return;
+	work = reset_work_new(1);
+	if (!work)
+		return;
+	/* As at every reset; detaching tells of a failure. */
+	(void)device_quiesce(dev);
+	(void)reset_work_add(work, &job);
+	reset_work_start(work);
+	if (!reset_work_wait(work, until_ns, NULL, NULL, 0)) {
+		pthread_mutex_lock(&dev->lock);
+		dev->unfinished = work;
+		dev->unfinished_job = 0;
+		pthread_mutex_unlock(&dev->lock);
+		return;
+	}
+	(void)reset_work_result(work, 0, &r);
+	reset_work_put(work);
+	if (r < 0)
+		dev_warn(dev,
+			 "its reset at the end failed: %s; what the guest left "
+			 "in it, the next one may find",
+			 strerror(-r));
 }
 
 void moat_device_hurry(struct moat_device *dev)

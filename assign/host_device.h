@@ -133,6 +133,7 @@ struct host_device_ops {
 struct host_device {
 	const struct host_device_ops *ops;
 	bool can_reset;
+	bool close_resets; /* close() does, and says so when it fails */
 };
 
 /**

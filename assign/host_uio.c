@@ -549,6 +549,7 @@ static int start(struct host_uio *uio, struct moat_err *err)
 	char path[PATH_MAX];
 	int r;
 
+	uio->host.close_resets = true;
 	uio->host.can_reset =
 		host_pci_attr(uio->root, uio->bdf, "reset", path) == 0 &&
 		access(path, F_OK) == 0;

@@ -40,12 +40,12 @@ static unsigned int fds_promised;
 
 /*
  * Raise the soft limit of open files for @n more, as far as the hard limit
- * goes. What is missing then shows when a guest really uses that many.
+ * goes. Return: how many are missing then, should a guest use all of them.
  */
-static void fds_reserve(unsigned int n)
+static rlim_t fds_reserve(unsigned int n)
 {
 	struct rlimit lim;
-	rlim_t want;
+	rlim_t want, missing = 0;
 
 	pthread_mutex_lock(&fds_lock);
 	fds_promised += n;
@@ -53,8 +53,10 @@ static void fds_reserve(unsigned int n)
 	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < want) {
 		lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
+		missing = want - lim.rlim_cur;
 	}
 	pthread_mutex_unlock(&fds_lock);
+	return missing;
 }
 
 static void fds_release(unsigned int n)
@@ -107,6 +109,7 @@ int irq_open(struct moat_device *dev, enum moat_irq want, struct moat_err *err)
 	struct irqs *irq = &dev->irq;
 	struct host_irq info;
 	unsigned int i, n;
+	rlim_t missing;
 	int r;
 
 	irq->intx_trigger_fd = -1;
@@ -134,7 +137,13 @@ int irq_open(struct moat_device *dev, enum moat_irq want, struct moat_err *err)
 	for (i = 0; i < n; i++)
 		irq->vector[i].fd = -1;
 	irq->n_vectors = n;
-	fds_reserve(n);
+	missing = fds_reserve(n);
+	if (missing)
+		dev_warn(dev,
+			 "a guest that uses all of its %u interrupt vectors "
+			 "needs %llu open files more than the hard limit "
+			 "allows; raise it (ulimit -Hn)",
+			 n, (unsigned long long)missing);
 	return 0;
 }
 

@@ -450,12 +450,40 @@ const char *machine_devices_name(const struct vmm_place *place)
 	return device->spec.name;
 }
 
+static void *close_main(void *opaque)
+{
+	struct machine_device *device = opaque;
+
+	moat_device_close(device->dev);
+	return NULL;
+}
+
+static void close_start(struct machine_device *device)
+{
+	if (!device->dev)
+		return;
+	device->has_thread =
+		thread_start(&device->thread, close_main, device) == 0;
+	if (!device->has_thread)
+		moat_device_close(device->dev);
+}
+
+static void close_wait(struct machine_device *device)
+{
+	if (device->has_thread)
+		(void)pthread_join(device->thread, NULL);
+	device->has_thread = false;
+}
+
 void machine_devices_close(struct machine_devices *devices)
 {
 	if (!devices)
 		return;
 	(void)machine_devices_open_wait(devices, NULL);
+	/* Beside each other: each waits for its reset and for its driver. */
 	for (size_t i = devices->n; i-- > 0;)
-		moat_device_close(devices->device[i].dev);
+		close_start(&devices->device[i]);
+	for (size_t i = devices->n; i-- > 0;)
+		close_wait(&devices->device[i]);
 	devices_free(devices);
 }

@@ -100,7 +100,7 @@ void machine_devices_hurry(struct machine_devices *devices);
 /** machine_devices_name() - whose place it is, for messages */
 const char *machine_devices_name(const struct vmm_place *place);
 
-/** machine_devices_close() - wait, then close in reverse; NULL is fine */
+/** machine_devices_close() - wait, then close all; NULL is fine */
 void machine_devices_close(struct machine_devices *devices);
 
 #endif /* MOAT_VMM_MACHINE_DEVICES_H */

@@ -491,6 +491,34 @@ START_TEST(many_vectors)
 }
 END_TEST
 
+static void keep_line(enum moat_log_level level, const char *line, void *opaque)
+{
+	(void)level;
+	(void)snprintf(opaque, 256, "%s", line);
+}
+
+/* Said when it is opened, not when the guest comes to use them. */
+START_TEST(more_vectors_than_files)
+{
+	const struct rlimit low = { .rlim_cur = 200, .rlim_max = 262 };
+	char line[256] = "";
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	fixture_init(&fx);
+	moat_log_set_level(MOAT_LOG_WARN);
+	moat_log_set_sink(keep_line, line);
+	/* 32, for MSI may have that many; and 256 for the rest. */
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	moat_log_set_sink(NULL, NULL);
+	moat_log_set_level(MOAT_LOG_ERROR);
+	ck_assert_msg(strstr(line, "disk: a guest that uses all of its 32 "
+				   "interrupt vectors needs 26 open files "
+				   "more"),
+		      "%s", line);
+	fixture_fini(&fx);
+}
+END_TEST
+
 CHECK_MAIN("device", open_under_sweep, plug_under_sweep,
 	   a_vmm_may_leave_all_out, use_under_sweep, refusal_changes_nothing,
 	   dma_must_be_what_the_address_space_is, dma_none_needs_no_file,
@@ -500,4 +528,4 @@ CHECK_MAIN("device", open_under_sweep, plug_under_sweep,
 	   reset_that_is_not_there, reset_turns_mastering_off,
 	   reset_that_has_to_wait, reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,
-	   many_vectors)
+	   many_vectors, more_vectors_than_files)

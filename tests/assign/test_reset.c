@@ -268,6 +268,64 @@ START_TEST(what_cannot_be_reset_is_assigned_with_a_warning)
 }
 END_TEST
 
+/* ---- the last one ---- */
+
+static const struct {
+	bool plugged, can_reset, close_resets, dead;
+	int error;
+	unsigned int resets;
+	const char *says; /* NULL: nothing */
+} last_cases[] = {
+	{ true, true, false, false, 0, 1, NULL },
+	{ false, true, false, false, 0, 0, NULL },
+	{ true, true, true, false, 0, 0, NULL },
+	{ true, false, false, false, 0, 0, NULL },
+	/* Reported as lost at its own reset, and not tried again. */
+	{ true, true, false, true, 0, 1, NULL },
+	{ true, true, false, false, -EIO, 0,
+	  "disk0: its reset at the end failed: Input/output error" },
+};
+
+START_TEST(what_the_guest_left_goes_with_a_reset)
+{
+	char line[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(last_cases); i++) {
+		struct fixture *f = &fx[0];
+
+		init();
+		f->fn.host.can_reset = last_cases[i].can_reset;
+		f->fn.host.close_resets = last_cases[i].close_resets;
+		ck_assert_int_eq(fixture_open(f), 0);
+		if (last_cases[i].plugged)
+			ck_assert_int_eq(
+				moat_device_plug(f->dev, &fake_vmm_ops, &f->vmm,
+						 MOAT_PLUG_PCIE, &f->err),
+				0);
+		if (last_cases[i].dead) {
+			f->fn.dead = true;
+			ck_assert_int_eq(moat_device_reset(f->dev, &f->err),
+					 -EIO);
+		}
+		f->fn.reset_errno = last_cases[i].error;
+		line[0] = '\0';
+		moat_log_set_level(MOAT_LOG_WARN);
+		moat_log_set_sink(keep_line, line);
+		moat_device_close(f->dev);
+		moat_log_set_sink(NULL, NULL);
+		moat_log_set_level(MOAT_LOG_ERROR);
+		f->dev = NULL;
+		ck_assert_uint_eq(f->fn.resets, last_cases[i].resets);
+		if (last_cases[i].says)
+			ck_assert_msg(strstr(line, last_cases[i].says), "%s",
+				      line);
+		else
+			ck_assert_str_eq(line, "");
+		fini();
+	}
+}
+END_TEST
+
 /* ---- resets that do not end ---- */
 
 static struct device_claim_ops impatient;
@@ -386,5 +444,6 @@ CHECK_MAIN("reset", each_is_reset_beside_the_others,
 	   one_that_fails_is_told_of_alone, a_bus_is_reset_once_for_all_on_it,
 	   a_bus_reset_reaches_nobody_else, no_reset_at_all,
 	   what_cannot_be_reset_is_assigned_with_a_warning,
+	   what_the_guest_left_goes_with_a_reset,
 	   one_that_does_not_end_is_given_up, closing_does_not_wait_for_ever,
 	   who_ends_the_program_does_not_wait_out_the_deadline)

@@ -203,8 +203,8 @@ void moat_device_withdraw(struct moat_device *dev)
  * moat_device_close() - give the device back
  * @dev: NULL, or opened; no vCPU may access it any more
  *
- * Interrupts off, bus mastering off, BARs unmapped, fd closed, detached from
- * the address space, driver given back where it was taken. Never fails: what
+ * Interrupts off, bus mastering off, BARs unmapped, reset, fd closed, detached
+ * from the address space, driver given back where it was taken. Never fails: what
  * cannot be given back is logged, and stays recorded. A device in whose reset
  * the kernel is stuck is not waited for longer than a few seconds: it stays
  * attached, and the kernel closes it at the end of the process.
