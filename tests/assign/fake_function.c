@@ -119,6 +119,23 @@ static int fake_region_read(struct host_device *host, unsigned int region,
 	return 0;
 }
 
+/* Without bus mastering it reaches nothing, and waits. */
+static void dma_run(struct fake_function *fn)
+{
+	const uint8_t *regs = fn->memory[4];
+	uint32_t from = get_le32(regs + FAKE_DMA_FROM);
+	uint32_t to = get_le32(regs + FAKE_DMA_TO);
+	uint32_t count = get_le32(regs + FAKE_DMA_COUNT);
+
+	if (!(fake_get(fn, PCI_COMMAND, 2) & PCI_COMMAND_MASTER) ||
+	    from > FAKE_RAM || to > FAKE_RAM || count > FAKE_RAM - from ||
+	    count > FAKE_RAM - to)
+		return;
+	memmove(fn->ram + to, fn->ram + from, count);
+	if (fn->enabled[HOST_IRQ_MSIX])
+		fake_fire(fn, HOST_IRQ_MSIX, 0);
+}
+
 static int fake_region_write(struct host_device *host, unsigned int region,
 			     uint64_t offset, const void *buf, size_t len)
 {
@@ -134,6 +151,8 @@ static int fake_region_write(struct host_device *host, unsigned int region,
 	if (region == HOST_REGION_CONFIG &&
 	    (fake_get(fn, PCI_COMMAND, 2) & PCI_COMMAND_MASTER))
 		fn->mastered = true;
+	if (region == 4 && offset == FAKE_DMA_COUNT)
+		dma_run(fn);
 	fn->log[fn->n_log++ % FAKE_LOG] = (struct fake_write) {
 		.region = region,
 		.offset = offset,

@@ -48,6 +48,15 @@ enum {
 	FAKE_BAR2_SIZE = 0x100000, /* 64-bit prefetchable memory */
 	FAKE_BAR4_SIZE = 0x100,	   /* 32-bit memory, less than a page */
 
+	/*
+	 * A DMA engine in BAR 4: offsets in RAM, then a count, whose writing
+	 * starts it. It raises MSI-X vector 0, if on, when it is done.
+	 */
+	FAKE_DMA_FROM = 0x40,
+	FAKE_DMA_TO = 0x44,
+	FAKE_DMA_COUNT = 0x48,
+	FAKE_RAM = 64, /* bytes that it reaches */
+
 	FAKE_REGIONS = HOST_REGION_ROM + 1,
 
 	FAKE_PORTS = 0xd000, /* BAR 1 on the host */
@@ -81,7 +90,8 @@ struct fake_function {
 	uint8_t *memory[FAKE_REGIONS];
 	struct fake_write log[FAKE_LOG]; /* of region_write() */
 	unsigned int n_log;
-	bool mastered; /* has bus mastering ever been on? */
+	uint8_t ram[FAKE_RAM]; /* the guest's, for DMA */
+	bool mastered;	       /* has bus mastering ever been on? */
 	bool backdoor; /* it may stop decoding with nobody having asked */
 	bool dead;     /* config space reads all ones after a reset */
 	bool dead_at_open;

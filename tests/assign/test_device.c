@@ -454,6 +454,54 @@ START_TEST(close_while_in_use)
 }
 END_TEST
 
+/* A guest's driver, as far as that: copy 8 bytes, and look for them. */
+static bool dma_works(void)
+{
+	const uint64_t bar4 = 0xc0100000;
+	uint64_t want = 0x1122334455667788, got = 0;
+
+	memset(fx.fn.ram, 0, sizeof(fx.fn.ram));
+	memcpy(fx.fn.ram, &want, sizeof(want));
+	wr(PCI_BASE_ADDRESS_4, 4, (uint32_t)bar4);
+	fake_vmm_write(&fx.vmm, MOAT_TRAP_MMIO, bar4 + FAKE_DMA_FROM, 4, 0);
+	fake_vmm_write(&fx.vmm, MOAT_TRAP_MMIO, bar4 + FAKE_DMA_TO, 4, 32);
+	fake_vmm_write(&fx.vmm, MOAT_TRAP_MMIO, bar4 + FAKE_DMA_COUNT, 4, 8);
+	memcpy(&got, fx.fn.ram + 32, sizeof(got));
+	return got == want;
+}
+
+START_TEST(dma_needs_a_guest_that_wants_it_and_all_of_its_ram)
+{
+	fixture_init(&fx);
+	ck_assert_int_eq(fixture_open(&fx), 0);
+	ck_assert_int_eq(moat_device_plug(fx.dev, &fake_vmm_ops, &fx.vmm,
+					  MOAT_PLUG_PCIE, &fx.err),
+			 0);
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	ck_assert(!dma_works());
+	moat_device_arm(fx.dev);
+	ck_assert(dma_works());
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	ck_assert(!dma_works());
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	ck_assert(dma_works());
+	/* In D3hot not even its registers answer. */
+	wr(FAKE_PM + PCI_PM_CTRL, 2, 3);
+	ck_assert(!dma_works());
+	wr(FAKE_PM + PCI_PM_CTRL, 2, 0);
+	ck_assert(dma_works());
+	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), 0);
+	ck_assert(!dma_works());
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	ck_assert(!dma_works());
+	wr(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	ck_assert(dma_works());
+	moat_device_withdraw(fx.dev);
+	ck_assert(!dma_works());
+	fixture_fini(&fx);
+}
+END_TEST
+
 START_TEST(close_of_nothing)
 {
 	moat_device_close(NULL);
@@ -519,8 +567,9 @@ START_TEST(more_vectors_than_files)
 }
 END_TEST
 
-CHECK_MAIN("device", open_under_sweep, plug_under_sweep,
-	   a_vmm_may_leave_all_out, use_under_sweep, refusal_changes_nothing,
+CHECK_MAIN("device", dma_needs_a_guest_that_wants_it_and_all_of_its_ram,
+	   open_under_sweep, plug_under_sweep, a_vmm_may_leave_all_out,
+	   use_under_sweep, refusal_changes_nothing,
 	   dma_must_be_what_the_address_space_is, dma_none_needs_no_file,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
 	   group_that_stays_refused, name_defaults_to_address,

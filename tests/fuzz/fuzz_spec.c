@@ -25,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(spec.dma == MOAT_DMA_IOMMU || strstr(text, "dma=none"));
 	fuzz_check(!spec.managed || strstr(text, "managed="));
 	fuzz_check(spec.host.dev < 32 && spec.host.fn < 8);
+	fuzz_check(spec.guest.dev < 32 && spec.guest.fn < 8);
+	fuzz_check(!spec.guest.fn || spec.guest.dev);
+	fuzz_check(!spec.vf_token[0] || (strlen(spec.vf_token) == 36 &&
+					 strstr(text, spec.vf_token)));
 	fuzz_check(spec.name[0]);
 	fuzz_check(memchr(spec.name, 0, sizeof(spec.name)));
 	for (const char *p = spec.name; *p; p++)
