@@ -56,31 +56,6 @@ uint64_t physical(const void *p)
 	return (entry & ((UINT64_C(1) << 55) - 1)) * PAGE;
 }
 
-unsigned long faults_reported(void)
-{
-	FILE *f = fopen("/proc/interrupts", "re");
-	unsigned long sum = 0;
-	char line[1024];
-
-	if (!f)
-		die("/proc/interrupts: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
-		char *at = strchr(line, ':'), *end;
-
-		if (!at || !strstr(at, "dmar"))
-			continue;
-		for (at++;; at = end) {
-			unsigned long n = strtoul(at, &end, 10);
-
-			if (end == at)
-				break;
-			sum += n;
-		}
-	}
-	(void)fclose(f);
-	return sum;
-}
-
 void want_no_fault(unsigned long before, const char *what)
 {
 	unsigned long n = faults_reported() - before;

@@ -57,9 +57,6 @@ void edu_host_write(const struct edu_host *edu, uint64_t iova, uint64_t len,
  */
 void edu_host_read(const struct edu_host *edu, uint64_t iova, uint64_t len);
 
-/* How many faults the VT-d units have reported. */
-unsigned long faults_reported(void);
-
 /*
  * Since faults_reported() was @before there was no fault; or exactly one, and
  * this is what the unit recorded. It is printed, too.

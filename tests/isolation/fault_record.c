@@ -62,6 +62,31 @@ void fault_unit_open(struct fault_unit *unit)
 		fail("the records lie past the first page");
 }
 
+unsigned long faults_reported(void)
+{
+	FILE *f = fopen("/proc/interrupts", "re");
+	unsigned long sum = 0;
+	char line[1024];
+
+	if (!f)
+		fail("/proc/interrupts");
+	while (fgets(line, sizeof(line), f)) {
+		char *at = strchr(line, ':'), *end;
+
+		if (!at || !strstr(at, "dmar"))
+			continue;
+		for (at++;; at = end) {
+			unsigned long n = strtoul(at, &end, 10);
+
+			if (end == at)
+				break;
+			sum += n;
+		}
+	}
+	(void)fclose(f);
+	return sum;
+}
+
 struct fault_record fault_unit_last(const struct fault_unit *unit)
 {
 	struct fault_record record;

@@ -31,6 +31,9 @@ void fault_unit_open(struct fault_unit *unit);
 /* The last fault, or what was there at the start: all zero. */
 struct fault_record fault_unit_last(const struct fault_unit *unit);
 
+/* How many faults the units have reported: interrupts, of all of them. */
+unsigned long faults_reported(void);
+
 /* Room for "fault Write 0x1000 05 00:05.0". */
 #define FAULT_TEXT 64
 const char *fault_text(const struct fault_record *record, char buf[FAULT_TEXT]);

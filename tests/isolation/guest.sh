@@ -41,3 +41,15 @@ control() {
 	edu "$attacker" write-own
 	edu "$attacker" roundtrip
 }
+
+# nvme_bdf: the first NVMe controller, with no driver
+nvme_bdf() {
+	for d in /sys/bus/pci/devices/*; do
+		[ "$(cat "$d/class")" = 0x010802 ] || continue
+		[ ! -e "$d/driver" ] || echo "${d##*/}" > "$d/driver/unbind"
+		echo "${d##*/}"
+		return
+	done
+	echo 'no NVMe in this guest'
+	return 1
+}

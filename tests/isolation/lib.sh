@@ -56,3 +56,34 @@ probe_run() {
 	! masters_bus "$edu" || fail 'edu is left a bus master'
 	grep 'isolation item' "$work/$name.log"
 }
+
+# attackers NAME SCRIPT [moat option]...: guest_start with what attacks from in
+# there
+attackers_start() {
+	local file files
+
+	files="$(dirname "${BASH_SOURCE[0]}")/guest.sh:/bin/guest.sh"
+	for file in nvme pci secret; do
+		files="$files $build/tests/lab/$file:/bin/$file"
+	done
+	GUEST_ADD=$files guest_start "$@"
+}
+
+attackers() {
+	attackers_start "$@"
+	wait "$guest" || fail "moat run: status $?"
+	has "$work/$1.log" 'guest: status 0'
+}
+
+# host_address PID GUEST_ADDRESS: where a page of a guest's RAM is, below
+# 3 GiB; the RAM is one memfd
+host_address() {
+	local start entry
+
+	start=$(sed -n 's/^\([0-9a-f]*\)-.* \/memfd:.*/\1/p' "/proc/$1/maps" |
+		head -n 1)
+	[ -n "$start" ] || fail "process $1 has no memfd mapped"
+	entry=$(dd if="/proc/$1/pagemap" bs=8 count=1 status=none \
+		skip=$(((0x$start + $2) / 4096)) | od -An -tu8)
+	printf '0x%x\n' $(((entry & ((1 << 55) - 1)) * 4096))
+}
