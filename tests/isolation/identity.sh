@@ -67,8 +67,8 @@ attack_as_nobody free 5 'when it is released'
 # The virtual function, which its own guest's memory is mapped for.
 echo 0 > "/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
 echo 1 > "/sys/bus/pci/devices/$pf/sriov_numvfs"
-node=/dev/$(ls "/sys/bus/pci/devices/$pf/nvme")
-"$here/nvme-vf" "$node"
+controller=/sys/bus/pci/devices/$pf/nvme/$(ls "/sys/bus/pci/devices/$pf/nvme")
+"$build/tests/lab/nvme-virtual" "/dev/${controller##*/}" 1
 # Where the physical function's queue of completions is mapped for it.
 queue=$("$build/tests/lab/pci" "$pf" bar 0 0x30.8)
 [ $((queue)) -ge $ram ] || fail "the queue lies at $queue: no test"
@@ -89,7 +89,9 @@ records_begin
 attackers vf "$work/vf" -m 256M -pcidevice "host=$vf"
 records_end "$work/vf.log" "$vf"
 is 'own memory' "$(grep -c 'own: .* came' "$work/vf.log")" 2
-"$here/nvme-vf" "$node" --check
+# It works on: a reset takes commands.
+echo 1 > "$controller/reset_controller"
+is 'the physical function' "$(cat "$controller/state")" live
 grep -h 'isolation item' "$work/vf.log"
 canary_stands
 say 'each device reaches what is its own guest'\''s, and no more'
