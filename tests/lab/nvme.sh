@@ -31,7 +31,7 @@ GUEST_KERNEL=$LAB_KERNEL guest nvme "$work/script" -m 512M -smp 2 \
 	-pcidevice "host=$nvme,managed=on"
 
 has "$work/nvme.log" "from-host: $host_sum"
-is 'driver afterwards' "$(driver_of "$nvme")" nvme
+given_back "$nvme" nvme
 mount_disk -o ro
 has "$work/nvme.log" "from-guest: $(sha256sum < /mnt/from-guest)"
 umount /mnt

@@ -21,7 +21,7 @@ END_OF_SCRIPT
 
 for given in '' onerror=stop; do
 	say "stop: ${given:-the default}"
-	guest_start stop "$work/sleeper" -m 256M \
+	guest_start stop "$work/sleeper" -m 160M \
 		-pcidevice "host=$edu,managed=on,name=card${given:+,$given}"
 	guest_says stop 'the device is'
 	unbind "$edu"
@@ -47,8 +47,8 @@ mount_nvme
 echo "the first is $(id "$edu"), the second $(id "$nic")"
 gone() { [ "$(id "$1")" = ffffffff ]; }
 wait_for gone "$edu"
-echo 'the first is gone'
 [ "$(id "$nic")" = 10d38086 ]
+echo 'the first is gone'
 wait_for gone "$nic"
 echo 'the second is gone'
 echo 3 > /proc/sys/vm/drop_caches
@@ -58,7 +58,7 @@ END_OF_SCRIPT
 
 say withdraw
 "$moat" bind "$nic"
-guest_start withdraw "$work/goes-on" -m 256M -smp 2 \
+guest_start withdraw "$work/goes-on" -m 160M -smp 2 \
 	-pcidevice "host=$edu,managed=on,name=card,onerror=withdraw" \
 	-pcidevice "host=$nic,name=lan,onerror=withdraw" \
 	-pcidevice "host=$nvme,managed=on,name=disk"

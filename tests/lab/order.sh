@@ -20,7 +20,7 @@ END
 	--add "$here/guest/lib.sh:/bin/lib.sh" -o "$work/order.cpio"
 strace -f -y -e trace=ioctl,close,pwrite64 -e signal=none -o "$work/trace" \
 	"$moat" run -kernel "$guest_kernel" -initrd "$work/order.cpio" \
-	-append "console=ttyS0 quiet ${LAB_QUICK:-}" -m 256M -no-reboot \
+	-append "console=ttyS0 quiet ${LAB_QUICK:-}" -m 160M -no-reboot \
 	-serial "file:$work/order.log" -pcidevice "host=$edu"
 has "$work/order.log" 'guest: status 0'
 

@@ -33,7 +33,7 @@ for i in 0 1 2; do
 	args+=(-pcidevice "host=${nics[i]},name=${modes[i]},pio=${modes[i]}")
 done
 GUEST_ADD="$build/tests/lab/ports:/bin/ports" \
-	guest pio "$work/script" -m 256M -smp 2 "${args[@]}"
+	guest pio "$work/script" -m 160M -smp 2 "${args[@]}"
 
 # Each sits alone behind a root port, in the order they were given.
 lines() { tr -d '\r' < "$work/pio.log" | sed -n "s/^0000:0$1:00.0: //p"; }

@@ -16,14 +16,14 @@ umount /mnt
 echo "boot number $boots"
 [ $boots = 3 ] || reboot -f
 END
-GUEST_RESETS=yes guest reboot "$work/script" -m 256M -smp 2 \
+GUEST_RESETS=yes guest reboot "$work/script" -m 160M -smp 2 \
 	-pcidevice "host=$nvme,managed=on"
 has "$work/reboot.log" 'boot number 1' 'boot number 2' 'boot number 3'
 
 cat > "$work/once" <<'END'
 reboot -f
 END
-guest_start once "$work/once" -m 256M
+guest_start once "$work/once" -m 160M
 wait "$guest" || fail "moat run -no-reboot: status $?"
 is 'boots' "$(grep -c 'status' "$work/once.log")" 0
 is 'IOMMU faults' "$(faults)" 0

@@ -23,7 +23,7 @@ gives() {
 
 gives 125 --no-such-option -- true
 gives 125 --mem 4G
-gives 124 --timeout 12 -- sleep 1000
+gives 124 --timeout 3 -- sleep 1000
 mkdir "$out/back"
 # shellcheck disable=SC2016 # expanded in the machine
 gives 7 --out "$out/back" --iommu none -- sh -c '
