@@ -41,7 +41,7 @@ static void fail(const char *what)
 void fault_unit_open(struct fault_unit *unit)
 {
 	FILE *f = fopen(UNIT_ADDRESS, "re");
-	uint64_t address;
+	uint64_t address = 0;
 	void *regs;
 	int mem;
 
