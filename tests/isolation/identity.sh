@@ -11,7 +11,8 @@
 
 pf=0000:01:00.0 vf=0000:01:00.1
 ram=$((256 << 20))
-echo 256 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+# Of the second node, whose memory is all above what a guest has.
+echo 256 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
 canary $((1 << 30))
 "$moat" bind "$edu"
 
