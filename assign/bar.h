@@ -58,6 +58,11 @@ uint16_t bars_command_bits(const struct moat_device *dev);
 void bars_unmap_stale(struct moat_device *dev);
 void bars_map_wanted(struct moat_device *dev);
 
+/* bar_access.c: of struct moat_trap, for the whole of a struct bar */
+uint64_t bar_access_read(void *opaque, uint64_t offset, unsigned int size);
+void bar_access_write(void *opaque, uint64_t offset, unsigned int size,
+		      uint64_t value);
+
 /** bar_refusal() - why the VMM would not have a BAR where the guest put it */
 const char *bar_refusal(int r);
 
