@@ -435,6 +435,8 @@ void moat_device_withdraw(struct moat_device *dev)
 {
 	bool first, in_reset;
 
+	/* A vCPU may be waiting for its reset, with the lock held. */
+	moat_device_hurry(dev);
 	pthread_mutex_lock(&dev->lock);
 	first = !dev->withdrawn;
 	if (!device_is_gone(dev)) {

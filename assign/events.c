@@ -20,12 +20,16 @@
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "assign/device_internal.h"
+#include "common/clock.h"
 #include "common/util.h"
+
+#define LOCK_WAIT_MS 20
 
 static const struct {
 	enum host_irq_index irq;
@@ -127,18 +131,31 @@ static bool has_news(const struct moat_device *dev)
 	return poll(&p, 1, 0) == 1;
 }
 
+/*
+ * A guest that resets its device again and again hardly lets go of the lock,
+ * and the kernel may take a minute for a reset; the caller has a whole machine
+ * to look after. A moment is waited, so that it need not spin meanwhile.
+ */
+static bool lock_soon(struct moat_device *dev)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LOCK_WAIT_MS * (long)NS_PER_MS;
+	if (until.tv_nsec >= (long)NS_PER_S) {
+		until.tv_nsec -= (long)NS_PER_S;
+		until.tv_sec++;
+	}
+	return pthread_mutex_timedlock(&dev->lock, &until) == 0;
+}
+
 void moat_device_take_events(struct moat_device *dev)
 {
 	uint64_t count;
 	unsigned int i;
 
-	/*
-	 * A guest that resets its device again and again hardly lets go of
-	 * the lock, and the caller has a whole machine to look after.
-	 */
-	if (!has_news(dev))
+	if (!has_news(dev) || !lock_soon(dev))
 		return;
-	pthread_mutex_lock(&dev->lock);
 	for (i = 0; i < EVENTS && dev->vmm; i++) {
 		if (dev->events.fd[i] < 0 ||
 		    read(dev->events.fd[i], &count, sizeof(count)) < 0 ||

@@ -178,7 +178,8 @@ int moat_device_event_fd(const struct moat_device *dev)
  * Calls the VMM's event() for each: MOAT_EVENT_DEVICE_ERROR when the host
  * saw an error of the device, MOAT_EVENT_RELEASE_WANTED when something on
  * the host waits for the device, and asks again from time to time. Does not
- * block. Before moat_device_plug() there is nobody to tell: the news stay.
+ * block. Before moat_device_plug() there is nobody to tell, and while somebody
+ * waits for a reset of the device it cannot be done: the news stay.
  * Source: linux/vfio.h, VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX.
  */
 void moat_device_take_events(struct moat_device *dev)
