@@ -5,7 +5,8 @@
 # kernel has for it: an NE2000 (ports and INTx only), a serial port, an AHCI
 # controller (MSI), a display without VGA (Bochs), shared memory with a BAR of
 # 1 GiB and one of 256 bytes (ivshmem), and edu under a user-space driver that
-# counts its level interrupts.
+# counts its level interrupts. These, and PCI Express functions that the guest
+# has no driver for, are compared with what the host sees of them.
 #
 #	devices.sh [INTERRUPTS]
 
@@ -15,6 +16,7 @@
 interrupts=${1:-1000}
 ne2k=0000:00:0a.0 serial=0000:00:0b.0 peer=0000:00:0c.0 sata=0000:00:0d.0
 ivshmem=0000:00:0e.0 display=0000:00:0f.0
+pf=$(basename "$(echo /sys/bus/pci/devices/0000:00:10.0/0000:*)")
 
 # bar BDF N: the host's address of a BAR
 bar() {
@@ -23,6 +25,11 @@ bar() {
 
 cat > "$work/script" <<END
 . lib.sh
+dmesg -n 1
+echo 'config of all:'
+config \$(ls /sys/bus/pci/devices) | gzip | base64
+echo 'end of config'
+
 set -- ne2k 0x10ec:0x8029 serial 0x1b36:0x0002 sata 0x8086:0x2922 \\
 	ivshmem 0x1af4:0x1110 display 0x1234:0x1111 edu 0x1234:0x11e8
 while [ \$# -gt 0 ]; do
@@ -78,7 +85,9 @@ END
 
 # Drivers of the host's that have to let go.
 modprobe -a ne2k-pci ahci sd_mod
-"$moat" bind "$edu" "$ivshmem"
+"$moat" bind "$edu" "$ivshmem" "$nic" "$nvme" "$pf"
+"$here/guest/config" "$ne2k" "$serial" "$sata" "$ivshmem" "$display" "$edu" \
+	"$nic" "$nvme" "$pf" > "$work/host-config"
 line=/dev/$(ls "/sys/bus/pci/devices/$peer/tty")
 stty -F "$line" raw -echo 115200
 exec 4<> "$line"
@@ -92,12 +101,27 @@ seq 1000 1500 > "$work/lines"
 	read -r sum <&4
 	echo "$sum" > "$work/sum"
 } &
-GUEST_ADD="$build/tests/lab/irqs:/bin/irqs $here/guest/dhcp:/bin/dhcp" \
+GUEST_ADD="$build/tests/lab/irqs:/bin/irqs $here/guest/dhcp:/bin/dhcp
+	$here/guest/config:/bin/config" \
 	guest devices "$work/script" -m 512M -smp 2 \
 	-pcidevice "host=$ne2k,managed=on" -pcidevice "host=$serial,managed=on" \
 	-pcidevice "host=$sata,managed=on,irq=msi" -pcidevice "host=$ivshmem" \
-	-pcidevice "host=$display,managed=on" -pcidevice "host=$edu"
+	-pcidevice "host=$display,managed=on" -pcidevice "host=$edu" \
+	-pcidevice "host=$nic" -pcidevice "host=$nvme" -pcidevice "host=$pf"
 log=$work/devices.log
+
+sed -n '/^config of all:/,/^end of config/p' "$log" | sed '1d;$d' |
+	base64 -d | gunzip > "$work/guest-config"
+"$here/config-compare" "$here/config-differences" "$work/host-config" \
+	"$work/guest-config" > "$work/compared" || {
+	cat "$work/compared"
+	for id in $(sed -n 's/#. at .*//p' "$work/compared" | uniq); do
+		diff <(lspci -F "$work/host-config" -nvvv -d "$id") \
+			<(lspci -F "$work/guest-config" -nvvv -d "$id") || :
+	done 2>/dev/null
+	fail 'a guest sees of a function what is not explained'
+}
+say "config space: $(cat "$work/compared")"
 
 file_sum=$(sha256sum < "${NETDIR:?}/file")
 has "$log" "ne2k: $file_sum"
