@@ -209,7 +209,7 @@ void group_holder(const struct moat_host *host, const char *file, bool or_self,
 }
 
 /* By line: on a large machine the file is megabytes. */
-static bool interrupts_remapped(const struct moat_host *host)
+bool group_interrupts_remapped(const struct moat_host *host)
 {
 	char path[PATH_MAX];
 	char *line = NULL;
@@ -242,7 +242,7 @@ bool group_unsafe_interrupts(const struct moat_host *host, const char *module,
 			      host->sysfs, modules[i]) < 0 ||
 		    moat_read_text(ret_param, value, sizeof(value)) < 0)
 			continue;
-		return value[0] == 'N' && !interrupts_remapped(host);
+		return value[0] == 'N' && !group_interrupts_remapped(host);
 	}
 	return false;
 }

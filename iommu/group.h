@@ -68,6 +68,13 @@ void group_holder(const struct moat_host *host, const char *file, bool or_self,
 		  char *buf, size_t size);
 
 /**
+ * group_interrupts_remapped() - does an IOMMU remap interrupts of the host?
+ *
+ * x86 marks interrupt controllers behind one with "IR-" in /proc/interrupts.
+ */
+bool group_interrupts_remapped(const struct moat_host *host);
+
+/**
  * group_unsafe_interrupts() - would the kernel refuse for want of interrupt
  * remapping?
  * @module:    the kernel module whose parameter is the opt-in

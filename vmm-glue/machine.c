@@ -111,6 +111,10 @@ static void *memory_main(void *opaque)
 	if (!memory_await_plugging(memory))
 		return NULL;
 	if (r == 0) {
+		r = machine_verify(machine, &err);
+		memory_report(memory, r, &err);
+	}
+	if (r == 0) {
 		/* Else the first device's attaching mapped it. */
 		if (machine->ioas && timeline_ns(TIMELINE_MAPPED) == 0)
 			timeline_mark_at(TIMELINE_MAPPED,
@@ -429,7 +433,11 @@ static int plug(struct machine *machine, struct moat_err *err)
 	if (r < 0)
 		return r;
 	memory_plugging_ended(machine, PLUGGED);
-	return 0;
+	if (!machine->opts->verify)
+		return 0;
+	/* The guest does not start before the fence has been looked at. */
+	memory_join(machine);
+	return machine_memory_error(machine, err);
 }
 
 /*

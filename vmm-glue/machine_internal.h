@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* struct machine, shared by machine.c and machine_run.c only. */
+/* struct machine, shared by machine*.c only. */
 #ifndef MOAT_VMM_MACHINE_INTERNAL_H
 #define MOAT_VMM_MACHINE_INTERNAL_H
 
@@ -106,6 +106,18 @@ void machine_memory_failed(struct machine *machine);
 
 /** machine_write_timeline() - -timeline, once; says when it cannot */
 void machine_write_timeline(struct machine *machine);
+
+/* machine_verify.c */
+
+/**
+ * machine_verify() - with -verify, look whether the devices reach guest RAM
+ * and nothing else
+ *
+ * Call it before a device may master the bus, with all mapped.
+ * Return: 0 (also when nobody asked), or as moat_ioas_verify(), and -EINVAL
+ * when there is no device.
+ */
+int machine_verify(struct machine *machine, struct moat_err *err);
 
 /* machine.c */
 

@@ -36,6 +36,9 @@ static const struct opt_desc run_desc[] = {
 	    .help = "end when the guest resets, instead of booting again"),
 	RUN(force, "force", OPT_FLAG,
 	    .help = "assign a device even though the host is using it"),
+	RUN(verify, "verify", OPT_FLAG,
+	    .help = "compare the IOMMU's tables with guest RAM before the "
+		    "start"),
 	RUN(timeline, "timeline", OPT_STR, .arg = "FILE",
 	    .help = "write when each phase of the start was reached, as JSON"),
 	RUN(verbose, "v", OPT_FLAG, .help = "say more"),

@@ -31,6 +31,7 @@ struct run_options {
 	const char *timeline; /* NULL: none */
 	bool no_reboot;
 	bool force;
+	bool verify;
 	bool verbose;
 };
 

@@ -234,6 +234,26 @@ int moat_ioas_unmap(struct moat_ioas *ioas, uint64_t iova, uint64_t len)
 	__attribute__((visibility("default")));
 
 /**
+ * moat_ioas_verify() - do the hardware's tables map what was asked for?
+ * @ret_pages: how many pages the tables must at least have; may be NULL
+ *
+ * For every attached device, the tables that its IOMMU unit would walk are
+ * read back from debugfs and must be exactly the ranges of @ioas: no page
+ * more or less, each leading to where /proc/self/pagemap says the memory
+ * behind it is, and allowing what the map allows. VT-d only.
+ *
+ * The kernel lists the tables with a lock of the IOMMU held: long ones are
+ * refused before. Takes ioas->lock.
+ * Return: 0; -EBADMSG (they differ, and how; or a device is not translated),
+ * -ENOTSUP (no VT-d, or no fence), -ENOENT (no such debugfs; @err names the
+ * kernel's options), -EACCES or -EPERM (needs root), -EFBIG (too many pages),
+ * -EINVAL (the kernel's text is not understood), -ENOMEM.
+ */
+int moat_ioas_verify(struct moat_ioas *ioas, uint64_t *ret_pages,
+		     struct moat_err *err)
+	__attribute__((visibility("default")));
+
+/**
  * moat_ioas_windows() - the IOVA ranges that every attached device can use
  * @ret_ranges: freed by the caller; sorted, disjoint
  *
