@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* moat-bench(1): picks the command, and what all of them do alike. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <moat/log.h>
+
+#include "bench/commands.h"
+#include "common/util.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "record", cmd_record, "make a result of numbers from elsewhere" },
+};
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "help") == 0 || strcmp(word, "-h") == 0 ||
+	       strcmp(word, "-help") == 0 || strcmp(word, "--help") == 0;
+}
+
+static void usage(FILE *out)
+{
+	(void)fprintf(out, "usage: moat-bench COMMAND [options]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(out, "  %-8s %s\n", commands[i].name,
+			      commands[i].help);
+	(void)fprintf(out, "\n'moat-bench COMMAND --help' lists its "
+			   "options.\n");
+}
+
+int bench_command_main(const struct bench_command *command, int argc,
+		       char **argv, void *options)
+{
+	struct opt_list words = { .n = 0 };
+	struct moat_err err;
+	int r;
+
+	if (argc > 1 && is_help(argv[1])) {
+		(void)printf("usage: moat-bench %s %s\n\n", command->name,
+			     command->args);
+		opt_help(command->table, "-", stdout);
+		return EXIT_STATUS_OK;
+	}
+	r = opt_parse_argv(command->table, argc - 1, argv + 1, options,
+			   command->takes_words ? &words : NULL, &err);
+	if (r < 0) {
+		log_err("%s; 'moat-bench %s --help' lists the options", err.msg,
+			command->name);
+		return EXIT_STATUS_USAGE;
+	}
+	r = command->run(options, &words, &err);
+	if (r < 0)
+		log_err("%s", err.msg);
+	return r < 0 ? EXIT_STATUS_ERROR : EXIT_STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_STATUS_USAGE;
+	}
+	if (is_help(argv[1])) {
+		usage(stdout);
+		return EXIT_STATUS_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	log_err("'%s' is not a command; 'moat-bench --help' lists them",
+		argv[1]);
+	return EXIT_STATUS_USAGE;
+}
