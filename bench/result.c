@@ -92,7 +92,8 @@ static void append_text(struct bench_result *result, struct bench_text **list,
 	*list = new;
 }
 
-static char *format(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *format(const char *fmt,
+							  va_list ap)
 {
 	char *text;
 
