@@ -17,6 +17,7 @@ enum {
 
 int cmd_run(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_bind(int argc, char **argv);
 int cmd_release(int argc, char **argv);
