@@ -66,6 +66,7 @@ struct host_dependent {
 #define HOST_DEPENDENTS_MAX 256 /* functions of one bus */
 
 struct host_device;
+struct moat_device_hold;
 
 struct host_device_ops {
 	/* Return: 0 or the kernel's errno. A region is as probed at open. */
@@ -125,6 +126,10 @@ struct host_device_ops {
 	 */
 	int (*bus_reset)(struct host_device *host, const int *group_fds,
 			 size_t n);
+
+	/* What stops it from another process; moat_device_get_hold(). */
+	void (*hold)(struct host_device *host,
+		     struct moat_device_hold *ret_hold);
 
 	/* Close the host's handle and free @host. Mappings are gone. */
 	void (*close)(struct host_device *host);

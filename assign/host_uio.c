@@ -27,6 +27,7 @@
 
 #include <linux/pci_regs.h>
 
+#include <moat/device.h>
 #include <moat/log.h>
 
 #include "assign/bytes.h"
@@ -429,15 +430,24 @@ static int uio_irq_disable(struct host_device *host, enum host_irq_index irq)
 static int uio_reset(struct host_device *host)
 {
 	struct host_uio *uio = to_uio(host);
-	char path[PATH_MAX];
 	int r;
 
 	if (!host->can_reset)
 		return -ENOTTY;
-	r = host_pci_attr(uio->root, uio->bdf, "reset", path);
-	if (r == 0)
-		r = moat_write_text(path, "1");
+	r = moat_pwrite_all(uio->reset_fd, "1", 1, 0);
 	return r == -ENOTTY ? -EIO : r;
+}
+
+static void uio_hold(struct host_device *host,
+		     struct moat_device_hold *ret_hold)
+{
+	const struct host_uio *uio = to_uio(host);
+
+	*ret_hold = (struct moat_device_hold) {
+		.config_fd = uio->config_fd,
+		.reset_fd = uio->reset_fd,
+		.keep_fd = uio->intx.uio_fd,
+	};
 }
 
 static void uio_free(struct host_uio *uio)
@@ -445,6 +455,8 @@ static void uio_free(struct host_uio *uio)
 	uio_intx_close(uio);
 	for (unsigned int i = 0; i < UIO_BARS; i++)
 		bar_close(&uio->bar[i]);
+	if (uio->reset_fd >= 0)
+		(void)close(uio->reset_fd);
 	if (uio->config_fd >= 0)
 		(void)close(uio->config_fd);
 	(void)pthread_mutex_destroy(&uio->lock);
@@ -476,6 +488,7 @@ static const struct host_device_ops uio_ops = {
 	.intx_unmask_by = uio_unmask_by,
 	.irq_disable = uio_irq_disable,
 	.reset = uio_reset,
+	.hold = uio_hold,
 	.close = uio_close,
 };
 
@@ -496,7 +509,7 @@ static struct host_uio *uio_new(const struct moat_host *root,
 	uio->root = host_or_this(root);
 	uio->bdf = bdf;
 	(void)moat_bdf_str(bdf, uio->name);
-	uio->config_fd = -1;
+	uio->config_fd = uio->reset_fd = -1;
 	uio->intx.uio_fd = uio->intx.wake_fd = -1;
 	uio->intx.trigger_fd = uio->intx.resample_fd = -1;
 	for (unsigned int i = 0; i < UIO_BARS; i++)
@@ -550,10 +563,12 @@ static int start(struct host_uio *uio, struct moat_err *err)
 	int r;
 
 	uio->host.close_resets = true;
-	uio->host.can_reset =
-		host_pci_attr(uio->root, uio->bdf, "reset", path) == 0 &&
-		access(path, F_OK) == 0;
-	r = set_command(uio, 0);
+	r = host_pci_attr(uio->root, uio->bdf, "reset", path);
+	if (r == 0)
+		uio->reset_fd = open(path, O_WRONLY | O_CLOEXEC);
+	uio->host.can_reset = uio->reset_fd >= 0;
+	if (r == 0)
+		r = set_command(uio, 0);
 	if (r == 0)
 		r = uio_reset(&uio->host);
 	if (r < 0 && r != -ENOTTY)

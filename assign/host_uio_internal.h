@@ -43,6 +43,7 @@ struct host_uio {
 	struct moat_bdf bdf;
 	char name[MOAT_BDF_STRLEN];
 	int config_fd;
+	int reset_fd; /* -1: it has no reset */
 	uint64_t config_size;
 	struct uio_bar bar[UIO_BARS];
 	uint64_t rom_size;	      /* 0: none that can be read */

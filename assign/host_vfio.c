@@ -20,6 +20,8 @@
 
 #include <linux/vfio.h>
 
+#include <moat/device.h>
+
 #include "assign/host_vfio.h"
 #include "common/io.h"
 #include "common/util.h"
@@ -420,6 +422,20 @@ static int vfio_bus_reset(struct host_device *host, const int *group_fds,
 	return r == -ENOTTY ? -EIO : r;
 }
 
+static void vfio_hold(struct host_device *host,
+		      struct moat_device_hold *ret_hold)
+{
+	const struct host_vfio *vfio = to_vfio(host);
+
+	*ret_hold = (struct moat_device_hold) {
+		.config_fd = vfio->fd,
+		.config_offset = vfio->region[HOST_REGION_CONFIG].offset,
+		.reset_fd = -1,
+		.vfio_reset = host->can_reset,
+		.keep_fd = -1,
+	};
+}
+
 static void vfio_close(struct host_device *host)
 {
 	struct host_vfio *vfio = to_vfio(host);
@@ -485,5 +501,6 @@ static const struct host_device_ops vfio_ops = {
 	.reset = vfio_reset,
 	.dependents = vfio_dependents,
 	.bus_reset = vfio_bus_reset,
+	.hold = vfio_hold,
 	.close = vfio_close,
 };

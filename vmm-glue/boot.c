@@ -13,10 +13,13 @@
  */
 #include <asm/bootparam.h>
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +34,7 @@
 #define HDRS_MAGIC	0x53726448 /* "HdrS" */
 #define PROTOCOL_MIN	0x020c	   /* 2.12 brought xloadflags */
 #define ENTRY_64	0x200	   /* from the load address */
+#define VERSION_OFFSET	0x200	   /* kernel_version counts from there */
 #define LOADER_OTHER	0xff
 #define PAGE		(4 * KiB)
 
@@ -153,6 +157,8 @@ int boot_parse_header(const uint8_t *head, size_t len, uint64_t file_size,
 	header.above_4g = hdr.xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G;
 	header.initrd_last = hdr.initrd_addr_max;
 	header.cmdline_max = hdr.cmdline_size;
+	if (hdr.kernel_version)
+		header.version_at = hdr.kernel_version + VERSION_OFFSET;
 	*ret_header = header;
 	return 0;
 }
@@ -212,6 +218,60 @@ static int read_header(struct boot *boot, struct moat_err *err)
 	if (r < 0)
 		return moat_fail_prefix(err, r, "kernel %s", kernel->path);
 	return 0;
+}
+
+/*
+ * "6.1.0-9-amd64 ..." and what else there is: Linux reserves the first MiB,
+ * whatever the memory map says, since 5.13 (arch/x86/kernel/setup.c).
+ */
+static bool is_5_13_or_later(const char *text)
+{
+	unsigned int major, minor;
+
+	return sscanf(text, "%3u.%3u", &major, &minor) == 2 &&
+	       (major > 5 || (major == 5 && minor >= 13));
+}
+
+/* A vmlinux has its banner among its constants. */
+static bool find_banner(const struct image *kernel, char *ret, size_t size)
+{
+	static const char banner[] = "Linux version ";
+	const size_t len = sizeof(banner) - 1;
+	const char *start, *end, *found;
+	bool done = false;
+	void *map;
+
+	map = mmap(NULL, kernel->len, PROT_READ, MAP_PRIVATE, kernel->fd, 0);
+	if (map == MAP_FAILED)
+		return false;
+	start = map;
+	end = start + kernel->len;
+	/* The first may be a format, with "%s" in the number's place. */
+	while (!done &&
+	       (found = memmem(start, (size_t)(end - start), banner, len))) {
+		start = found + len;
+		done = end - start > (ptrdiff_t)size &&
+		       isdigit((unsigned char)*start);
+	}
+	if (done) {
+		memcpy(ret, start, size - 1);
+		ret[size - 1] = '\0';
+	}
+	(void)munmap(map, kernel->len);
+	return done;
+}
+
+bool boot_spares_low_memory(const struct boot *boot)
+{
+	const struct image *kernel = &boot->kernel;
+	char text[16] = "";
+
+	if (boot->header.version_at)
+		return moat_pread_all(kernel->fd, text, sizeof(text) - 1,
+				      (off_t)boot->header.version_at) == 0 &&
+		       is_5_13_or_later(text);
+	return find_banner(kernel, text, sizeof(text)) &&
+	       is_5_13_or_later(text);
 }
 
 static int check_cmdline(const struct boot *boot, struct moat_err *err)

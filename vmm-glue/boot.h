@@ -39,6 +39,7 @@ struct boot_header {
 	bool above_4g; /* there, too, with its initrd */
 	uint64_t initrd_last;
 	uint32_t cmdline_max; /* without the terminator */
+	uint64_t version_at;  /* of "6.1.0-9-amd64 ..." in the file; 0: none */
 	/* The setup header as it goes into the zero page, at 0x1f1. */
 	uint8_t setup[128];
 	size_t setup_len;
@@ -108,6 +109,14 @@ int boot_open(const char *kernel, const char *initrd, const char *cmdline,
  */
 int boot_place(struct boot *boot, const struct layout *layout,
 	       struct moat_err *err);
+
+/**
+ * boot_spares_low_memory() - does the kernel keep drivers out of the first MiB?
+ *
+ * Linux does from 5.13 on, but for what it takes to start processors; a
+ * kernel that does not say its version is taken to be older.
+ */
+bool boot_spares_low_memory(const struct boot *boot);
 
 /** boot_load() - write it all into guest RAM; after boot_place() */
 int boot_load(const struct boot *boot, const struct layout *layout,

@@ -140,3 +140,20 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 	*ret_layout = layout;
 	return 0;
 }
+
+size_t layout_ram(const struct layout *layout, struct layout_run *ret_runs)
+{
+	size_t n = 0;
+
+	if (layout->identity) {
+		ret_runs[n++] = (struct layout_run) { 0, LAYOUT_KERNEL_MIN };
+		for (size_t i = 0; i < layout->n_runs; i++)
+			ret_runs[n++] = layout->run[i];
+		return n;
+	}
+	ret_runs[n++] = (struct layout_run) { 0, layout->ram.low };
+	if (layout->ram.high)
+		ret_runs[n++] = (struct layout_run) { LAYOUT_RAM_HIGH,
+						      layout->ram.high };
+	return n;
+}

@@ -153,6 +153,14 @@ bool layout_is_platform(const struct layout *layout, uint64_t first,
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes,
 		unsigned int phys_bits, struct moat_err *err);
 
+/**
+ * layout_ram() - all pieces of RAM, sorted
+ * @ret_runs: room for LAYOUT_RUNS_MAX + 1
+ * Return: how many. With identity-placed RAM the first is the first MiB,
+ * which is not where the host's is.
+ */
+size_t layout_ram(const struct layout *layout, struct layout_run *ret_runs);
+
 struct host_iomem;
 
 /**
@@ -168,6 +176,15 @@ int layout_init_identity(struct layout *ret_layout,
 			 const struct layout_run *runs, size_t n_runs,
 			 const struct host_iomem *iomem, unsigned int phys_bits,
 			 struct moat_err *err);
+
+/**
+ * layout_spare_low_memory() - leave a guest as little of the first MiB as
+ * starting processors takes
+ *
+ * For kernels that would let drivers use the rest, which no device with
+ * dma=none can reach.
+ */
+void layout_spare_low_memory(struct layout *layout);
 
 /**
  * layout_choose_pages() - which of the pages that can be had make the RAM?

@@ -162,7 +162,7 @@ static int place_low_windows(struct layout *layout,
 		if (range->kind != HOST_IOMEM_PCI || range->first >= PLATFORM)
 			continue;
 		first = align_up(max_u64(range->first, MiB), MiB);
-		end = min_u64(align_down(range->last + 1, MiB), PLATFORM);
+		end = align_down(min_u64(range->last, PLATFORM - 1) + 1, MiB);
 		if (first >= end || end - first <= hole_end - hole ||
 		    meets_ram(layout, first, end - 1))
 			continue;
@@ -194,8 +194,9 @@ static int place_high_window(struct layout *layout,
 
 	layout_mmio64(phys_bits, &first, &last);
 	for (size_t i = 0; i < iomem->n; i++)
-		if (iomem->range[i].kind == HOST_IOMEM_RAM)
-			ram_end = max_u64(ram_end, iomem->range[i].last + 1);
+		if (iomem->range[i].kind == HOST_IOMEM_RAM &&
+		    iomem->range[i].last >= ram_end)
+			ram_end = min_u64(iomem->range[i].last, last) + 1;
 	for (size_t i = 0; i < layout->n_runs; i++)
 		ram_end = max_u64(ram_end,
 				  layout->run[i].gpa + layout->run[i].len);
@@ -270,6 +271,21 @@ static void fill_e820(struct layout *layout)
 	for (size_t i = 0; i < layout->n_runs; i++)
 		insert_e820(layout, layout->run[i].gpa,
 			    layout->run[i].gpa + layout->run[i].len, E820_RAM);
+}
+
+/*
+ * Seven pages: what Linux takes from 4.x to 6.x (its real_mode_blob). It takes
+ * the highest there are, so none is left below them.
+ */
+#define TRAMPOLINE_LEN (28 * KiB)
+
+void layout_spare_low_memory(struct layout *layout)
+{
+	struct layout_e820_entry *low = &layout->e820[0];
+
+	low[0].len = LAYOUT_TRAMP_END - TRAMPOLINE_LEN;
+	low[1].start = low[0].len;
+	low[1].len = TRAMPOLINE_LEN;
 }
 
 int layout_init_identity(struct layout *ret_layout,

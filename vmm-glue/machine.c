@@ -28,217 +28,9 @@
 
 #define MALLOC_TOP_PAD (1 << 20) /* address space; pages come as used */
 
-/* ---- memory ---- */
-
-static int map_for_devices(struct machine *machine, uint64_t gpa, uint64_t len,
-			   struct moat_err *err)
-{
-	int r;
-
-	if (len == 0)
-		return 0;
-	r = moat_ioas_map(machine->ioas, gpa, len,
-			  ram_at(machine->ram, gpa, len),
-			  MOAT_DMA_READ | MOAT_DMA_WRITE, err);
-	return r < 0 ? moat_fail_prefix(err, r, "guest RAM at %#llx",
-					(unsigned long long)gpa)
-		     : 0;
-}
-
-static int map_all_for_devices(struct machine *machine, struct moat_err *err)
-{
-	struct moat_ioas_stats stats;
-	int r;
-
-	if (!machine->ioas)
-		return 0;
-	r = map_for_devices(machine, 0, machine->layout.ram.low, err);
-	if (r < 0)
-		return r;
-	r = map_for_devices(machine, LAYOUT_RAM_HIGH, machine->layout.ram.high,
-			    err);
-	if (r < 0)
-		return r;
-	/* With no device attached yet, the kernel has not been asked. */
-	moat_ioas_get_stats(machine->ioas, &stats);
-	if (stats.map_calls)
-		timeline_mark(TIMELINE_MAPPED);
-	return 0;
-}
-
-/* The first error counts; whoever waits for @populated learns of it, too. */
-static void memory_report(struct machine_memory *memory, int r,
-			  const struct moat_err *err)
-{
-	(void)pthread_mutex_lock(&memory->lock);
-	memory->populated = true;
-	if (r < 0) {
-		memory->error = r;
-		memory->err = *err;
-	}
-	(void)pthread_cond_broadcast(&memory->changed);
-	(void)pthread_mutex_unlock(&memory->lock);
-}
-
-/* Return: are all devices there, to be armed? */
-static bool memory_await_plugging(struct machine_memory *memory)
-{
-	bool plugged;
-
-	(void)pthread_mutex_lock(&memory->lock);
-	while (memory->plugging == PLUGGING)
-		(void)pthread_cond_wait(&memory->changed, &memory->lock);
-	plugged = memory->plugging == PLUGGED;
-	(void)pthread_mutex_unlock(&memory->lock);
-	return plugged;
-}
-
-static void *memory_main(void *opaque)
-{
-	struct machine *machine = opaque;
-	struct machine_memory *memory = &machine->memory;
-	struct moat_err err;
-	int r;
-
-	r = ram_populate(machine->ram, machine_abandoned, machine, &err);
-	if (r == 0)
-		timeline_mark(TIMELINE_RAM_READY);
-	memory_report(memory, r, &err);
-	if (r == 0) {
-		r = map_all_for_devices(machine, &err);
-		memory_report(memory, r, &err);
-	}
-	if (!memory_await_plugging(memory))
-		return NULL;
-	if (r == 0) {
-		r = machine_verify(machine, &err);
-		memory_report(memory, r, &err);
-	}
-	if (r == 0) {
-		/* Else the first device's attaching mapped it. */
-		if (machine->ioas && timeline_ns(TIMELINE_MAPPED) == 0)
-			timeline_mark_at(TIMELINE_MAPPED,
-					 timeline_ns(TIMELINE_DEVICES_OPEN));
-		machine_devices_arm(machine->devices);
-	} else {
-		machine_devices_leave_unarmed(machine->devices);
-		machine_memory_failed(machine);
-	}
-	return NULL;
-}
-
-static int memory_start(struct machine *machine, struct moat_err *err)
-{
-	struct machine_memory *memory = &machine->memory;
-	int r;
-
-	r = thread_start(&memory->thread, memory_main, machine);
-	if (r < 0)
-		return moat_fail(err, r, "no thread for guest RAM: %s",
-				 strerror(-r));
-	memory->has_thread = true;
-	return 0;
-}
-
-int machine_memory_error(struct machine *machine, struct moat_err *err)
-{
-	struct machine_memory *memory = &machine->memory;
-	int r;
-
-	(void)pthread_mutex_lock(&memory->lock);
-	r = memory->error;
-	if (r < 0)
-		*err = memory->err;
-	(void)pthread_mutex_unlock(&memory->lock);
-	return r;
-}
-
-static int memory_await_population(struct machine *machine,
-				   struct moat_err *err)
-{
-	struct machine_memory *memory = &machine->memory;
-
-	(void)pthread_mutex_lock(&memory->lock);
-	while (!memory->populated)
-		(void)pthread_cond_wait(&memory->changed, &memory->lock);
-	(void)pthread_mutex_unlock(&memory->lock);
-	return machine_memory_error(machine, err);
-}
-
-/* The first word on it counts. */
-static void memory_plugging_ended(struct machine *machine,
-				  enum machine_plugging how)
-{
-	struct machine_memory *memory = &machine->memory;
-
-	(void)pthread_mutex_lock(&memory->lock);
-	if (memory->plugging == PLUGGING)
-		memory->plugging = how;
-	(void)pthread_cond_broadcast(&memory->changed);
-	(void)pthread_mutex_unlock(&memory->lock);
-}
-
-/* The devices that it arms must be there still. */
-static void memory_join(struct machine *machine)
-{
-	struct machine_memory *memory = &machine->memory;
-
-	if (!memory->has_thread)
-		return;
-	memory_plugging_ended(machine, NOT_PLUGGED);
-	(void)pthread_join(memory->thread, NULL);
-	memory->has_thread = false;
-}
-
-static int memory_create(struct machine *machine, struct moat_err *err)
-{
-	const struct ram_config config = {
-		.size = machine->layout.ram,
-		.hugepages = (enum hugepages)machine->opts->hugepages,
-		.mem_path = machine->opts->mem_path,
-	};
-	int r;
-
-	r = ram_create(&config, &machine->ram, err);
-	if (r < 0)
-		return r;
-	log_debug("guest RAM: %llu MiB in pages of %llu KiB",
-		  (unsigned long long)(machine->opts->mem_bytes / MiB),
-		  (unsigned long long)(ram_page_size(machine->ram) / KiB));
-	return 0;
-}
-
-static int map_slot(struct machine *machine, uint64_t gpa, uint64_t len,
-		    struct moat_err *err)
-{
-	unsigned int slot;
-	int r;
-
-	if (len == 0)
-		return 0;
-	r = kvm_vm_map(machine->vm, gpa, len, ram_at(machine->ram, gpa, len),
-		       &slot);
-	return r < 0 ? moat_fail(err, r,
-				 "KVM does not take guest RAM at %#llx: %s",
-				 (unsigned long long)gpa, strerror(-r))
-		     : 0;
-}
-
-/* The slots go with the VM. */
-static int map_slots(struct machine *machine, struct moat_err *err)
-{
-	int r;
-
-	r = map_slot(machine, 0, machine->layout.ram.low, err);
-	if (r < 0)
-		return r;
-	return map_slot(machine, LAYOUT_RAM_HIGH, machine->layout.ram.high,
-			err);
-}
-
 /* ---- the other parts ---- */
 
-static int create_ioas(struct machine *machine, struct moat_err *err)
+static int create_fence(struct machine *machine, struct moat_err *err)
 {
 	static const char *const backends[] = {
 		[IOMMU_AUTO] = NULL, /* the best that the host has */
@@ -257,12 +49,36 @@ static int create_ioas(struct machine *machine, struct moat_err *err)
 
 	int r;
 
-	if (machine_devices_count(machine->devices) == 0)
-		return 0;
 	r = moat_ioas_create(&config, &machine->ioas, err);
 	if (r == 0)
 		log_debug("devices reach memory through %s",
 			  moat_ioas_backend(machine->ioas));
+	return r;
+}
+
+static int create_bypass(struct machine *machine, struct moat_err *err)
+{
+	const struct moat_ioas_config config = {
+		.backend = "bypass",
+		.hooks = {
+			.file_added = kvm_vm_vfio_file_added,
+			.file_removed = kvm_vm_vfio_file_removed,
+			.opaque = machine->vm,
+		},
+	};
+
+	return moat_ioas_create(&config, &machine->bypass, err);
+}
+
+static int create_ioas(struct machine *machine, struct moat_err *err)
+{
+	const struct machine_devices *devices = machine->devices;
+	int r = 0;
+
+	if (machine_devices_count(devices, MOAT_DMA_IOMMU))
+		r = create_fence(machine, err);
+	if (r == 0 && machine_devices_count(devices, MOAT_DMA_NONE))
+		r = create_bypass(machine, err);
 	return r;
 }
 
@@ -343,8 +159,11 @@ static int create_vm(struct machine *machine, struct moat_err *err)
 	r = kvm_vm_create(machine->kvm_sys, &machine->vm, err);
 	if (r < 0)
 		return r;
-	r = layout_init(&machine->layout, machine->opts->mem_bytes,
-			kvm_vm_phys_bits(machine->vm), err);
+	if (machine_devices_count(machine->devices, MOAT_DMA_NONE))
+		r = machine_memory_create_identity(machine, err);
+	else
+		r = layout_init(&machine->layout, machine->opts->mem_bytes,
+				kvm_vm_phys_bits(machine->vm), err);
 	if (r < 0)
 		return r;
 	r = boot_place(machine->boot, &machine->layout, err);
@@ -378,7 +197,7 @@ static int prepare(struct machine *machine, struct moat_err *err)
 	r = vcpus_check_number(machine->vm, machine->opts->smp, err);
 	if (r < 0)
 		return r;
-	r = memory_create(machine, err);
+	r = machine_memory_create(machine, err);
 	if (r < 0)
 		return r;
 	r = check_timeline(machine, err);
@@ -393,20 +212,21 @@ static int build_beside(struct machine *machine, struct moat_err *err)
 {
 	int r;
 
-	r = machine_devices_open_start(machine->devices, machine->ioas, err);
+	r = machine_devices_open_start(machine->devices, machine->ioas,
+				       machine->bypass, err);
 	if (r < 0)
 		return r;
-	r = memory_start(machine, err);
+	r = machine_memory_start(machine, err);
 	if (r < 0)
 		return r;
 	r = create_vcpus(machine, err);
 	if (r < 0)
 		return r;
-	r = map_slots(machine, err);
+	r = machine_memory_map_slots(machine, err);
 	if (r < 0)
 		return r;
 	/* Not before: two who touch a huge page first would wait anyway. */
-	r = memory_await_population(machine, err);
+	r = machine_memory_await_population(machine, err);
 	if (r < 0)
 		return r;
 	return machine_load(machine, err);
@@ -426,17 +246,21 @@ static int plug(struct machine *machine, struct moat_err *err)
 	const struct vmm_place place = machine_place(machine);
 	int r;
 
+	/* Before any of them can be armed. */
+	r = machine_devices_guard(machine->devices, machine->guard, err);
+	if (r < 0)
+		return r;
 	r = machine_devices_plug(machine->devices, &place, machine->pci, err);
 	if (r < 0)
 		return r;
 	r = pci_host_assign(machine->pci, err);
 	if (r < 0)
 		return r;
-	memory_plugging_ended(machine, PLUGGED);
+	machine_memory_plugging_ended(machine, PLUGGED);
 	if (!machine->opts->verify)
 		return 0;
 	/* The guest does not start before the fence has been looked at. */
-	memory_join(machine);
+	machine_memory_join(machine);
 	return machine_memory_error(machine, err);
 }
 
@@ -533,7 +357,7 @@ static void release_devices(const struct machine *machine)
 {
 	struct moat_err err;
 
-	if (!machine->ioas)
+	if (!machine->ioas && !machine->bypass)
 		return;
 	if (moat_host_pci_release_own(NULL, &err) < 0)
 		log_warn("%s", err.msg);
@@ -559,15 +383,17 @@ void machine_destroy(struct machine *machine)
 	machine_write_timeline(machine);
 	serial_destroy(machine->serial);
 	console_close(machine->console);
-	memory_join(machine);
+	machine_memory_join(machine);
 	machine_devices_close(machine->devices);
 	rtc_destroy(machine->rtc);
 	pci_host_destroy(machine->pci);
 	pm_destroy(machine->pm);
 	moat_ioas_destroy(machine->ioas);
+	moat_ioas_destroy(machine->bypass);
 	release_devices(machine);
 	kvm_vm_destroy(machine->vm);
 	ram_destroy(machine->ram);
+	guard_stop(machine->guard);
 	boot_close(machine->boot);
 	vcpu_work_fini(&machine->work);
 	iobus_fini(&machine->pio);

@@ -30,12 +30,15 @@ struct machine_device {
 	atomic_bool given_up;	 /* to be withdrawn, or it has been */
 	pthread_t thread;
 	bool has_thread;
+	bool guarded; /* as @guard_id */
+	unsigned int guard_id;
 	int error; /* of the thread */
 	struct moat_err err;
 };
 
 struct machine_devices {
-	struct moat_ioas *ioas;
+	struct moat_ioas *fence, *bypass;
+	struct guard *guard; /* of those with dma=none; NULL: there are none */
 	bool force;
 	struct moat_ioas_files files; /* given by number; @cdevs below */
 	_Atomic(size_t) n_opening;
@@ -64,10 +67,12 @@ static int parse_one(struct machine_devices *devices, const char *text,
 					 "-pcidevice %s: %s is given twice",
 					 text,
 					 moat_bdf_str(device->spec.host, name));
-	if (device->spec.dma == MOAT_DMA_NONE)
-		return moat_fail(err, -ENOTSUP,
-				 "%s: dma=none is not there yet; use dma=iommu",
-				 device->spec.name);
+	if (device->spec.dma == MOAT_DMA_NONE && device->spec.fd)
+		return moat_fail(
+			err, -EINVAL,
+			"%s: fd= is for dma=iommu; with dma=none there "
+			"is no file that could be opened before",
+			device->spec.name);
 	device->devices = devices;
 	if (device->spec.fd)
 		devices->cdev[devices->files.n_cdevs++] =
@@ -124,6 +129,7 @@ static int check_one(struct machine_devices *devices,
 		.n_same_guest = devices->n,
 		.managed = device->spec.managed,
 		.force = devices->force,
+		.unfenced = device->spec.dma == MOAT_DMA_NONE,
 	};
 	struct moat_host_pci fn;
 	int r;
@@ -175,9 +181,14 @@ int machine_devices_parse(const struct run_options *opts,
 	return 0;
 }
 
-size_t machine_devices_count(const struct machine_devices *devices)
+size_t machine_devices_count(const struct machine_devices *devices,
+			     enum moat_dma_mode dma)
 {
-	return devices->n;
+	size_t n = 0;
+
+	for (size_t i = 0; i < devices->n; i++)
+		n += devices->device[i].spec.dma == dma;
+	return n;
 }
 
 static void *open_main(void *opaque)
@@ -186,7 +197,8 @@ static void *open_main(void *opaque)
 	struct machine_devices *devices = device->devices;
 	const struct moat_device_params params = {
 		.spec = &device->spec,
-		.ioas = devices->ioas,
+		.ioas = device->spec.dma == MOAT_DMA_NONE ? devices->bypass
+							  : devices->fence,
 		.same_guest = devices->bdf,
 		.n_same_guest = devices->n,
 		.force = devices->force,
@@ -201,11 +213,13 @@ static void *open_main(void *opaque)
 }
 
 int machine_devices_open_start(struct machine_devices *devices,
-			       struct moat_ioas *ioas, struct moat_err *err)
+			       struct moat_ioas *fence,
+			       struct moat_ioas *bypass, struct moat_err *err)
 {
 	int r;
 
-	devices->ioas = ioas;
+	devices->fence = fence;
+	devices->bypass = bypass;
 	devices->n_opening = devices->n;
 	for (size_t i = 0; i < devices->n; i++) {
 		struct machine_device *device = &devices->device[i];
@@ -238,6 +252,47 @@ int machine_devices_open_wait(struct machine_devices *devices,
 		}
 	}
 	return r;
+}
+
+int machine_devices_guard(struct machine_devices *devices, struct guard *guard,
+			  struct moat_err *err)
+{
+	int r = 0;
+
+	devices->guard = guard;
+	for (size_t i = 0; r == 0 && i < devices->n; i++) {
+		struct machine_device *device = &devices->device[i];
+		struct moat_device_hold hold;
+
+		if (device->spec.dma != MOAT_DMA_NONE)
+			continue;
+		moat_device_get_hold(device->dev, &hold);
+		r = guard_add(guard, device->spec.name, &hold,
+			      &device->guard_id, err);
+		device->guarded = r == 0;
+	}
+	return r;
+}
+
+/*
+ * Before the device is closed. One that cannot be stopped stays the guard's,
+ * which then keeps guest RAM.
+ */
+static void unguard(struct machine_device *device)
+{
+	int r;
+
+	if (!device->guarded)
+		return;
+	r = moat_device_disarm(device->dev);
+	if (r < 0) {
+		moat_log(MOAT_LOG_WARN, device->spec.name,
+			 "its bus mastering cannot be turned off now: %s",
+			 strerror(-r));
+		return;
+	}
+	guard_drop(device->devices->guard, device->guard_id);
+	device->guarded = false;
 }
 
 static uint32_t config_read(void *opaque, uint16_t offset, unsigned int size)
@@ -432,8 +487,10 @@ bool machine_devices_give_up(struct vmm_place *place)
 void machine_devices_withdraw(struct machine_devices *devices)
 {
 	for (size_t i = 0; i < devices->n; i++)
-		if (atomic_load(&devices->device[i].given_up))
+		if (atomic_load(&devices->device[i].given_up)) {
+			unguard(&devices->device[i]);
 			moat_device_withdraw(devices->device[i].dev);
+		}
 }
 
 void machine_devices_hurry(struct machine_devices *devices)
@@ -480,6 +537,9 @@ void machine_devices_close(struct machine_devices *devices)
 	if (!devices)
 		return;
 	(void)machine_devices_open_wait(devices, NULL);
+	/* One after the other: it is quick, and the guard is asked. */
+	for (size_t i = devices->n; i-- > 0;)
+		unguard(&devices->device[i]);
 	/* Beside each other: each waits for its reset and for its driver. */
 	for (size_t i = devices->n; i-- > 0;)
 		close_start(&devices->device[i]);

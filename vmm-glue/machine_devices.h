@@ -14,6 +14,7 @@
 #include <moat/device.h>
 #include <moat/ioas.h>
 
+#include "vmm-glue/guard.h"
 #include "vmm-glue/options.h"
 #include "vmm-glue/vmm_ops.h"
 
@@ -29,14 +30,20 @@ int machine_devices_parse(const struct run_options *opts,
 			  struct machine_devices **ret_devices,
 			  struct moat_err *err);
 
-size_t machine_devices_count(const struct machine_devices *devices);
+/** machine_devices_count() - those with @dma */
+size_t machine_devices_count(const struct machine_devices *devices,
+			     enum moat_dma_mode dma);
 
 /** machine_devices_files() - those that came open; NULL: none did */
 struct moat_ioas_files *machine_devices_files(struct machine_devices *devices);
 
-/** machine_devices_open_start() - begin to open all of them */
+/**
+ * machine_devices_open_start() - begin to open all of them
+ * @fence, @bypass: for those with dma=iommu, and with dma=none
+ */
 int machine_devices_open_start(struct machine_devices *devices,
-			       struct moat_ioas *ioas, struct moat_err *err);
+			       struct moat_ioas *fence,
+			       struct moat_ioas *bypass, struct moat_err *err);
 
 /**
  * machine_devices_open_wait() - wait until all are open
@@ -45,6 +52,13 @@ int machine_devices_open_start(struct machine_devices *devices,
  */
 int machine_devices_open_wait(struct machine_devices *devices,
 			      struct moat_err *err);
+
+/**
+ * machine_devices_guard() - have those with dma=none stopped should we die
+ * @guard: NULL when there are none; it stays until they are closed
+ */
+int machine_devices_guard(struct machine_devices *devices, struct guard *guard,
+			  struct moat_err *err);
 
 /** machine_devices_plug() - connect all of them; @place says to what */
 int machine_devices_plug(struct machine_devices *devices,

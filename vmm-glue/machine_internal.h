@@ -11,6 +11,7 @@
 #include <moat/ioas.h>
 
 #include "vmm-glue/boot.h"
+#include "vmm-glue/guard.h"
 #include "vmm-glue/iobus.h"
 #include "vmm-glue/kvm_vm.h"
 #include "vmm-glue/layout.h"
@@ -32,6 +33,7 @@ enum machine_request_bit {
 	REQUEST_TIMELINE = 1u << 5,
 	REQUEST_WITHDRAW = 1u << 6,
 	REQUEST_MEMORY_FAILED = 1u << 7,
+	REQUEST_GUARD_DIED = 1u << 8,
 };
 
 /* Have the devices been plugged? No: some may not even be open. */
@@ -60,7 +62,9 @@ struct machine {
 	struct machine_devices *devices;
 	struct boot *boot;
 	struct kvm_vm *vm;
-	struct moat_ioas *ioas; /* NULL: there is no device */
+	struct moat_ioas *ioas;	  /* NULL: there is no device with a fence */
+	struct moat_ioas *bypass; /* NULL: there is none with dma=none */
+	struct guard *guard;	  /* if there is one with dma=none */
 	struct ram *ram;
 	struct iobus mmio, pio;
 	struct vcpu_work work;
@@ -125,13 +129,46 @@ int machine_verify(struct machine *machine, struct moat_err *err);
 int machine_create_on(const struct kvm_sys *sys, const struct run_options *opts,
 		      struct machine **ret_machine, struct moat_err *err);
 
+/** machine_load() - kernel and tables into RAM, the first vCPU at its start */
+int machine_load(struct machine *machine, struct moat_err *err);
+
+/* machine_memory.c */
+
+/** machine_memory_create() - guest RAM, not yet touched; after the layout */
+int machine_memory_create(struct machine *machine, struct moat_err *err);
+
+/**
+ * machine_memory_create_identity() - guest RAM for dma=none, and the layout
+ *
+ * Instead of layout_init(), and before there is a second thread.
+ */
+int machine_memory_create_identity(struct machine *machine,
+				   struct moat_err *err);
+
+/** machine_memory_map_slots() - give it to KVM */
+int machine_memory_map_slots(struct machine *machine, struct moat_err *err);
+
+/** machine_memory_start() - begin to populate it and map it for devices */
+int machine_memory_start(struct machine *machine, struct moat_err *err);
+
+/** machine_memory_await_population() - Return: 0, or why there is none */
+int machine_memory_await_population(struct machine *machine,
+				    struct moat_err *err);
+
+/**
+ * machine_memory_plugging_ended() - the devices are plugged, and can be armed;
+ * or the machine is on its way down. The first word on it counts.
+ */
+void machine_memory_plugging_ended(struct machine *machine,
+				   enum machine_plugging how);
+
+/** machine_memory_join() - the devices that it arms must be there still */
+void machine_memory_join(struct machine *machine);
+
 /**
  * machine_memory_error() - has populating or mapping guest RAM failed by now?
  * Return: 0, or its error with the sentence.
  */
 int machine_memory_error(struct machine *machine, struct moat_err *err);
-
-/** machine_load() - kernel and tables into RAM, the first vCPU at its start */
-int machine_load(struct machine *machine, struct moat_err *err);
 
 #endif /* MOAT_VMM_MACHINE_INTERNAL_H */

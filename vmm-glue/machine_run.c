@@ -236,11 +236,13 @@ void machine_write_timeline(struct machine *machine)
 static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 			     struct moat_err *err)
 {
-	struct pollfd fds[2 + MACHINE_DEVICES_FDS] = {
+	struct pollfd fds[3 + MACHINE_DEVICES_FDS] = {
 		{ .fd = machine->wake_fd, .events = POLLIN },
 		{ .fd = machine->signal_fd, .events = POLLIN },
+		{ .fd = machine->guard ? guard_fd(machine->guard) : -1,
+		  .events = POLLIN },
 	};
-	size_t n = 2 + machine_devices_fds(machine->devices, fds + 2);
+	size_t n = 3 + machine_devices_fds(machine->devices, fds + 3);
 	uint64_t count;
 	int signal;
 
@@ -252,6 +254,8 @@ static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 	if (read(machine->wake_fd, &count, sizeof(count)) < 0)
 		count = 0;
 	*ret_bits = atomic_exchange(&machine->requests, 0);
+	if (fds[2].revents)
+		*ret_bits |= REQUEST_GUARD_DIED;
 	signal = take_signal(machine);
 	if (signal) {
 		log_info("%s: the guest ends", strsignal(signal));
@@ -333,6 +337,11 @@ static int handle(struct machine *machine, unsigned int bits,
 		(void)pthread_mutex_unlock(&machine->event_lock);
 		return r;
 	}
+	if (bits & REQUEST_GUARD_DIED)
+		return moat_fail(err, -ECHILD,
+				 "the process that keeps guest RAM safe from "
+				 "devices with dma=none is dead; the guest "
+				 "ends");
 	if (bits & (REQUEST_QUIT | REQUEST_POWEROFF))
 		return 0;
 	if (bits & REQUEST_WITHDRAW)

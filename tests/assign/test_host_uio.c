@@ -14,6 +14,8 @@
 
 #include <linux/pci_regs.h>
 
+#include <moat/device.h>
+
 #include "assign/bytes.h"
 #include "assign/host_device.h"
 #include "assign/unfenced.h"
@@ -425,6 +427,31 @@ START_TEST(without_a_pin_there_is_none)
 }
 END_TEST
 
+/* ---- from outside ---- */
+
+START_TEST(copies_of_its_files_stop_it)
+{
+	struct moat_device_hold hold;
+	char full[PATH_MAX], text[8];
+
+	open_function();
+	ck_assert_int_eq(write_command(PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY),
+			 0);
+	host->ops->hold(host, &hold);
+	fake_attr(&h, NIC, "reset", "");
+	ck_assert_int_eq(moat_device_hold_stop(&hold), 0);
+	ck_assert_uint_eq(config_get(PCI_COMMAND, 2) & PCI_COMMAND_MASTER, 0);
+	path_of(DIR_ "reset", full);
+	ck_assert_int_eq(moat_read_text(full, text, sizeof(text)), 0);
+	ck_assert_str_eq(text, "1");
+	ck_assert_int_ge(hold.keep_fd, 0);
+	/* One that does not answer masters nothing. */
+	config_set(PCI_COMMAND, 2, 0xffff);
+	ck_assert_int_eq(moat_device_hold_stop(&hold), 0);
+	close_function();
+}
+END_TEST
+
 /* ---- what is missing ---- */
 
 static unsigned int count_fds(void)
@@ -486,4 +513,5 @@ CHECK_MAIN("host_uio", it_is_quiet_and_reset_when_opened,
 	   lost_bars_come_back_with_decoding,
 	   of_the_header_only_command_is_written, interrupts_come_and_end,
 	   it_starts_again_after_a_pause, without_a_pin_there_is_none,
-	   each_file_that_is_missing_is_named, another_driver_shows_no_file)
+	   copies_of_its_files_stop_it, each_file_that_is_missing_is_named,
+	   another_driver_shows_no_file)

@@ -52,8 +52,6 @@ refuses 1 "there is no PCI device 0000:42:00.0 on this machine; \`moat devices\`
 	run -kernel "$k" -pcidevice host=42:00.0,managed=on
 refuses 1 "0000:80:00.0 is a bridge; only endpoints can be assigned" \
 	run -kernel "$k" -pcidevice host=80:00.0,managed=on
-refuses 1 "$edu: dma=none is not there yet; use dma=iommu" \
-	run -kernel "$k" -pcidevice "host=$edu,dma=none,managed=on"
 
 # What has nothing to do with the device is found before it is touched.
 spoilt() {

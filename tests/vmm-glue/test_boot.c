@@ -878,6 +878,52 @@ START_TEST(a_file_that_shrinks_is_an_error)
 }
 END_TEST
 
+static const struct {
+	const char *version;
+	bool spares;
+} version_cases[] = {
+	{ "6.1.0-9-amd64 (debian", true },
+	{ "5.13.0 ", true },
+	{ "5.12.19-generic", false },
+	{ "4.18.0-553.el8.x86_64", false },
+	{ "10.0.0-rc1 (x", true },
+	{ "5.4", false },
+	{ "x", false },
+	{ "", false },
+};
+
+/* As a bzImage says it, and as it stands in a vmlinux. */
+START_TEST(kernels_say_how_old_they_are)
+{
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(version_cases); i++) {
+		const char *version = version_cases[i / 2].version;
+		struct boot *boot;
+		char *banner;
+
+		make_files(1);
+		if (i % 2) {
+			make_elf();
+			banner = (char *)image + IMAGE_LEN - 256;
+			(void)strcpy(banner, "Linux version %s (%s)");
+			(void)snprintf(banner + 64, 64, "Linux version %s",
+				       version);
+		} else {
+			make_image();
+			hdr()->kernel_version = BODY_OFFSET + 64 - 0x200;
+			(void)strcpy((char *)image + BODY_OFFSET + 64, version);
+		}
+		put_file(kernel_path, image, sizeof(image));
+		ck_assert_int_eq(
+			boot_open(kernel_path, NULL, NULL, &boot, &err), 0);
+		ck_assert_msg(boot_spares_low_memory(boot) ==
+				      version_cases[i / 2].spares,
+			      "%s, %zu", version, i % 2);
+		boot_close(boot);
+		remove_files();
+	}
+}
+END_TEST
+
 CHECK_MAIN("boot", a_good_header_is_understood, bad_headers_say_what_is_wrong,
 	   a_good_elf_is_understood, an_elf_is_understood_or_says_what_is_wrong,
 	   an_elf_has_a_limit_of_segments,
@@ -885,5 +931,5 @@ CHECK_MAIN("boot", a_good_header_is_understood, bad_headers_say_what_is_wrong,
 	   garbage_is_refused_or_sane, everything_is_where_the_zero_page_says,
 	   a_vmlinux_is_loaded_by_its_segments, a_vmlinux_fits_or_is_refused,
 	   the_first_4_gib_are_identity_mapped, a_kernel_can_start_above_4_gib,
-	   kernel_and_initrd_fit_or_are_refused, bad_files_are_named,
-	   a_file_that_shrinks_is_an_error)
+	   kernels_say_how_old_they_are, kernel_and_initrd_fit_or_are_refused,
+	   bad_files_are_named, a_file_that_shrinks_is_an_error)

@@ -310,6 +310,22 @@ static void check_uncached(const struct layout *layout)
 	}
 }
 
+START_TEST(old_kernels_get_less_of_the_first_mib)
+{
+	struct layout layout;
+
+	ck_assert_int_eq(init_case(0, &layout), 0);
+	ck_assert_uint_eq(layout.e820[1].start, LAYOUT_TRAMPOLINE);
+	layout_spare_low_memory(&layout);
+	ck_assert_uint_eq(layout.e820[0].len, layout.e820[1].start);
+	ck_assert_uint_eq(layout.e820[1].start + layout.e820[1].len,
+			  layout.e820[2].start);
+	ck_assert_uint_eq(layout.e820[1].len, 28 * KiB);
+	ck_assert_int_eq(layout.e820[1].type, E820_RAM);
+	ck_assert_int_eq(layout.e820[2].type, E820_RESERVED);
+}
+END_TEST
+
 START_TEST(the_memory_map_tells_the_truth)
 {
 	struct layout_run run[LAYOUT_RUNS_MAX + 1];
@@ -337,4 +353,5 @@ END_TEST
 
 CHECK_MAIN("layout_identity", the_longest_runs_of_pages_are_taken,
 	   more_runs_than_a_guest_takes_are_refused, windows_lie_around_the_ram,
+	   old_kernels_get_less_of_the_first_mib,
 	   the_memory_map_tells_the_truth)

@@ -170,9 +170,9 @@ static void bad_device(void)
 {
 	opts.pcidevice.item[opts.pcidevice.n++] = "host=nonsense";
 }
-static void no_dma_none(void)
+static void dma_none_with_a_file(void)
 {
-	opts.pcidevice.item[opts.pcidevice.n++] = "host=00:00.0,dma=none";
+	opts.pcidevice.item[opts.pcidevice.n++] = "host=00:00.0,dma=none,fd=9";
 }
 static void device_twice(void)
 {
@@ -232,7 +232,7 @@ static const struct {
 	{ bad_kernel, "/dev/null", true },
 	{ bad_initrd, "/nonexistent/initrd", true },
 	{ bad_device, "nonsense", true },
-	{ no_dma_none, "dma=none", true },
+	{ dma_none_with_a_file, "fd= is for dma=iommu", true },
 	{ device_twice, "twice", true },
 	{ bad_size, "multiple of 2 MiB", false },
 	{ too_small, "too little", false },

@@ -110,11 +110,54 @@ int moat_device_plug(struct moat_device *dev, const struct moat_vmm_ops *ops,
 /**
  * moat_device_arm() - guest RAM is mapped whole: bus mastering may be on
  *
- * For good: a reset does not take it back. If the guest has asked for bus
- * mastering already, it gets it now; a failure of that is logged.
+ * Until moat_device_disarm(): a reset does not take it back. If the guest has
+ * asked for bus mastering already, it gets it now; a failure of that is logged.
  * Locking: takes the device's lock.
  */
 void moat_device_arm(struct moat_device *dev)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_device_disarm() - the reverse: bus mastering is off, and stays off
+ *
+ * Return: 0 when the device reaches no memory any more, or is gone; -EBUSY
+ * while the kernel has it in a reset that does not end; -EIO when it still
+ * says that it masters the bus; or the errno of asking it.
+ * Locking: takes the device's lock.
+ */
+int moat_device_disarm(struct moat_device *dev)
+	__attribute__((visibility("default")));
+
+/*
+ * What it takes to stop a device from outside of the engine, when the program
+ * that had it is no more: copies of these, in another process, do. The fds
+ * belong to the device, and -1 is none.
+ */
+struct moat_device_hold {
+	int config_fd;
+	uint64_t config_offset; /* of config space in it */
+	int reset_fd;		/* "1" written to it resets the device */
+	bool vfio_reset;	/* an ioctl of @config_fd does */
+	int keep_fd; /* when the last copy is closed, the kernel stops it */
+};
+
+/**
+ * moat_device_get_hold() - of an open device
+ *
+ * Before moat_device_close(), and before moat_ioas_detach() can succeed, all
+ * copies have to be closed.
+ */
+void moat_device_get_hold(const struct moat_device *dev,
+			  struct moat_device_hold *ret_hold)
+	__attribute__((visibility("default")));
+
+/**
+ * moat_device_hold_stop() - bus mastering off, then a reset
+ *
+ * Return: 0 when the device reaches no memory any more, or is gone; else it
+ * may still. A reset that fails is no error.
+ */
+int moat_device_hold_stop(const struct moat_device_hold *hold)
 	__attribute__((visibility("default")));
 
 /**
