@@ -15,6 +15,7 @@ enum {
 	EXIT_STATUS_USAGE = 2, /* the command line was wrong */
 };
 
+int cmd_dma(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 
 /* One command: its options, and what it does with them. */
@@ -22,7 +23,7 @@ struct bench_command {
 	const char *name;
 	const char *args; /* for the usage line */
 	const struct opt_table *table;
-	/* Return: 0, -EINVAL (the command line), or another errno; a sentence */
+	/* Return: 0, or an errno with a sentence; "": it has been printed */
 	int (*run)(const void *options, const struct opt_list *words,
 		   struct moat_err *err);
 	bool takes_words; /* arguments that are no options */
@@ -34,6 +35,9 @@ struct bench_command {
  */
 int bench_command_main(const struct bench_command *command, int argc,
 		       char **argv, void *options);
+
+/** bench_command_error() - print a sentence as commands do */
+void bench_command_error(const struct moat_err *err);
 
 /* Options that several have. */
 #define OPTION_JSON(type, field)                         \

@@ -14,6 +14,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
+	{ "dma", cmd_dma, "transfers of an NVMe disk, fenced and not" },
 	{ "record", cmd_record, "make a result of numbers from elsewhere" },
 };
 
@@ -31,6 +32,12 @@ static void usage(FILE *out)
 			      commands[i].help);
 	(void)fprintf(out, "\n'moat-bench COMMAND --help' lists its "
 			   "options.\n");
+}
+
+void bench_command_error(const struct moat_err *err)
+{
+	if (err->msg[0])
+		log_err("%s", err->msg);
 }
 
 int bench_command_main(const struct bench_command *command, int argc,
@@ -55,7 +62,7 @@ int bench_command_main(const struct bench_command *command, int argc,
 	}
 	r = command->run(options, &words, &err);
 	if (r < 0)
-		log_err("%s", err.msg);
+		bench_command_error(&err);
 	return r < 0 ? EXIT_STATUS_ERROR : EXIT_STATUS_OK;
 }
 

@@ -254,6 +254,52 @@ size_t bench_series_n(const struct bench_series *series)
 	return series ? series->n : 0;
 }
 
+bool bench_has_word(const char *text, const char *word, size_t len)
+{
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (n == len && memcmp(text, word, len) == 0)
+			return true;
+		text += n + strspn(text + n, " ");
+	}
+	return false;
+}
+
+/* The words of @text that @other has, or has not. */
+static void print_words(FILE *out, const char *text, const char *other,
+			bool shared)
+{
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (bench_has_word(other, text, len) == shared)
+			(void)fprintf(out, "%.*s ", (int)len, text);
+		text += len + strspn(text + len, " ");
+	}
+}
+
+/* "block=4096 dma=iommu / dma=none": what both have stands first. */
+static char *name_ratio(const char *a, const char *b)
+{
+	char *name = NULL;
+	size_t len;
+	FILE *out = open_memstream(&name, &len);
+
+	if (!out)
+		return NULL;
+	print_words(out, a, b, true);
+	print_words(out, a, b, false);
+	(void)fputs("/ ", out);
+	print_words(out, b, a, false);
+	if (fclose(out) != 0 || len == 0) {
+		free(name);
+		return NULL;
+	}
+	name[len - 1] = '\0';
+	return name;
+}
+
 struct bench_series *bench_result_compare(struct bench_result *result,
 					  const struct bench_series *a,
 					  const struct bench_series *b)
@@ -264,7 +310,8 @@ struct bench_series *bench_result_compare(struct bench_result *result,
 
 	if (!a || !b || a->n == 0 || b->n == 0)
 		return NULL;
-	if (asprintf(&labels, "%s / %s", a->labels, b->labels) < 0) {
+	labels = name_ratio(a->labels, b->labels);
+	if (!labels) {
 		result->out_of_memory = true;
 		return NULL;
 	}
@@ -290,7 +337,7 @@ static void print_head(struct bench_result *result)
 	if (result->head_printed)
 		return;
 	result->head_printed = true;
-	(void)fprintf(result->table, "%-46s %5s %11s %11s %7s  %s\n",
+	(void)fprintf(result->table, "%-54s %5s %11s %11s %7s  %s\n",
 		      result->bench, "n", "median", "p99", "spread",
 		      "unit, 95 % interval of the median");
 }
@@ -307,7 +354,7 @@ void bench_series_print(struct bench_series *series)
 		return;
 	clear_progress(result);
 	print_head(result);
-	(void)fprintf(result->table, "%-46s %5zu %11.5g %11.5g %6.1f%%  %s",
+	(void)fprintf(result->table, "%-54s %5zu %11.5g %11.5g %6.1f%%  %s",
 		      series->labels, stats.n, stats.median, stats.p99,
 		      bench_stats_spread(&stats), series->quantity.unit);
 	if (stats.has_ci)

@@ -34,6 +34,9 @@ struct bench_result {
 	struct bench_text *options, *notes, *skipped;
 };
 
+/** bench_has_word() - is @word among the words of @text? */
+bool bench_has_word(const char *text, const char *word, size_t len);
+
 /** bench_result_json() - the whole file's text; NULL: out of memory */
 char *bench_result_json(const struct bench_result *result);
 

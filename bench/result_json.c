@@ -56,9 +56,11 @@ static struct json_object *environment(bool *failed)
 	return o;
 }
 
-/* "key=value" words become members; others are left to the name. */
-static struct json_object *labels(const char *text, bool *failed)
+/* "key=value" words become members; of a comparison, those that both have. */
+static struct json_object *labels(const struct bench_series *series,
+				  bool *failed)
 {
+	const char *text = series->a ? series->a->labels : series->labels;
 	struct json_object *o = json_object_new_object();
 	char *words = strdup(text), *next = words, *word;
 
@@ -67,7 +69,9 @@ static struct json_object *labels(const char *text, bool *failed)
 	while (o && (word = strsep(&next, " "))) {
 		char *value = strchr(word, '=');
 
-		if (!value)
+		if (!value ||
+		    (series->a &&
+		     !bench_has_word(series->b->labels, word, strlen(word))))
 			continue;
 		*value++ = '\0';
 		put_text(o, word, value, failed);
@@ -122,9 +126,8 @@ static struct json_object *one_series(const struct bench_series *series,
 	if (series->a) {
 		put_text(o, "a", series->a->labels, failed);
 		put_text(o, "b", series->b->labels, failed);
-	} else {
-		put(o, "labels", labels(series->labels, failed), failed);
 	}
+	put(o, "labels", labels(series, failed), failed);
 	put(o, "n", json_object_new_int64((int64_t)series->n), failed);
 	put_stats(o, series, failed);
 	samples = json_object_new_array();

@@ -139,8 +139,8 @@ START_TEST(rounds_alternate)
 	struct bench_result *result = bench_result_create("x", NULL);
 	char log[64] = "";
 	struct side a = { 'a', log, 0, 0 }, b = { 'b', log, 0, 0 };
-	const struct bench_side sides[] = { { "side=a", run_side, &a },
-					    { "side=b", run_side, &b } };
+	const struct bench_side sides[] = { { "size=4 side=a", run_side, &a },
+					    { "size=4 side=b", run_side, &b } };
 	const struct bench_contest contest = { &speed, sides, 2, 3, 1 };
 	struct json_object *o, *c;
 
@@ -151,8 +151,11 @@ START_TEST(rounds_alternate)
 	ck_assert_double_eq(get_number(nth(o, "series", 0), "min"), 4);
 	ck_assert_uint_eq(json_object_array_length(get(o, "comparisons")), 1);
 	c = nth(o, "comparisons", 0);
-	ck_assert_str_eq(get_text(c, "a"), "side=a");
-	ck_assert_str_eq(get_text(c, "b"), "side=b");
+	ck_assert_str_eq(get_text(c, "a"), "size=4 side=a");
+	ck_assert_str_eq(get_text(c, "b"), "size=4 side=b");
+	ck_assert_str_eq(get_text(c, "name"), "size=4 side=a / side=b");
+	ck_assert_str_eq(get_text(get(c, "labels"), "size"), "4");
+	ck_assert_int_eq(json_object_object_length(get(c, "labels")), 1);
 	ck_assert_str_eq(get_text(c, "unit"), "ratio");
 	ck_assert_int_eq((int)get_number(c, "n"), 3);
 	ck_assert_double_eq(get_number(c, "median"), 2);
@@ -165,14 +168,14 @@ START_TEST(a_side_that_fails)
 	struct bench_result *result = bench_result_create("x", NULL);
 	char log[64] = "";
 	struct side a = { 'a', log, 0, 0 }, b = { 'b', log, 0, 2 };
-	const struct bench_side sides[] = { { "side=a", run_side, &a },
-					    { "side=b", run_side, &b } };
+	const struct bench_side sides[] = { { "size=4 side=a", run_side, &a },
+					    { "size=4 side=b", run_side, &b } };
 	const struct bench_contest contest = { &speed, sides, 2, 5, 0 };
 	struct moat_err err;
 	struct json_object *o;
 
 	ck_assert_int_eq(bench_alternate(result, &contest, &err), -EIO);
-	ck_assert_str_eq(err.msg, "side=b: broken");
+	ck_assert_str_eq(err.msg, "size=4 side=b: broken");
 	ck_assert_str_eq(log, "abb");
 	o = finish(result);
 	ck_assert_uint_eq(json_object_array_length(get(o, "series")), 2);
