@@ -101,6 +101,22 @@ static int compare_units(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+const struct posture_unit *posture_unit_of(const struct posture *posture,
+					   const struct moat_host *host,
+					   struct moat_bdf bdf)
+{
+	char path[PATH_MAX], name[MOAT_BDF_STRLEN], unit[32];
+
+	if (moat_path(path, "%s/bus/pci/devices/%s/iommu", host->sysfs,
+		      moat_bdf_str(bdf, name)) < 0 ||
+	    moat_link_name(path, unit, sizeof(unit)) < 0)
+		return NULL;
+	for (size_t i = 0; i < posture->n_units; i++)
+		if (strcmp(posture->units[i].name, unit) == 0)
+			return &posture->units[i];
+	return NULL;
+}
+
 /* ---- groups ---- */
 
 static enum posture_type group_type(const struct walk *walk, unsigned int id)

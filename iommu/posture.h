@@ -97,6 +97,14 @@ const struct posture_group *posture_group_find(const struct posture *posture,
 					       int id);
 
 /**
+ * posture_unit_of() - the unit that the kernel has in front of a function
+ * Return: NULL when there is none.
+ */
+const struct posture_unit *posture_unit_of(const struct posture *posture,
+					   const struct moat_host *host,
+					   struct moat_bdf bdf);
+
+/**
  * posture_register_line() - a line of debugfs' iommu_regset
  * @unit: the unit whose lines these are, NULL: none yet; changed by headings
  */

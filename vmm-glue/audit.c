@@ -22,22 +22,16 @@
 #include "common/vfio_driver.h"
 #include "iommu/posture.h"
 #include "vmm-glue/audit.h"
+#include "vmm-glue/audit_facts.h"
 #include "vmm-glue/host_iomem.h"
 #include "vmm-glue/host_memory.h"
 
-#define CLASS_HOST_BRIDGE 0x0600u
-#define CLASS_ISA_BRIDGE  0x0601u
-#define CLASS_BRIDGE	  0x06u
-#define MEMLOCK_ENOUGH	  GiB
+#define MEMLOCK_ENOUGH GiB
 
-/* Everything that is known while an audit is made. */
+/* An audit while it is made. */
 struct inspection {
-	const struct moat_host *host;
+	const struct audit_facts *facts;
 	const struct moat_bdf *only; /* NULL: all */
-	struct posture posture;
-	struct moat_host_pci *fns;
-	struct pci_posture *pci; /* of each of @fns */
-	size_t n;
 	struct audit *audit;
 	bool failed; /* out of memory */
 };
@@ -108,31 +102,6 @@ static int compare_findings(const void *a, const void *b)
 
 /* ---- what concerns whom ---- */
 
-static bool is_endpoint(const struct moat_host_pci *fn)
-{
-	const uint32_t subclass = fn->class_code >> 8;
-
-	return !fn->is_bridge && subclass != CLASS_HOST_BRIDGE &&
-	       subclass != CLASS_ISA_BRIDGE;
-}
-
-static const struct moat_host_pci *find_fn(const struct inspection *in,
-					   struct moat_bdf bdf)
-{
-	for (size_t i = 0; i < in->n; i++)
-		if (moat_bdf_equal(in->fns[i].bdf, bdf))
-			return &in->fns[i];
-	return NULL;
-}
-
-static const struct pci_posture *find_pci(const struct inspection *in,
-					  struct moat_bdf bdf)
-{
-	const struct moat_host_pci *fn = find_fn(in, bdf);
-
-	return fn ? &in->pci[fn - in->fns] : NULL;
-}
-
 static bool concerns_device(const struct inspection *in,
 			    const struct moat_host_pci *fn)
 {
@@ -145,7 +114,7 @@ static bool concerns_group(const struct inspection *in, int group)
 
 	if (!in->only)
 		return true;
-	fn = find_fn(in, *in->only);
+	fn = audit_fn_find(in->facts, *in->only);
 	return fn && fn->iommu_group == group;
 }
 
@@ -153,13 +122,13 @@ static bool concerns_group(const struct inspection *in, int group)
 
 static void check_units(struct inspection *in)
 {
-	for (size_t i = 0; i < in->posture.n_units; i++) {
-		const struct posture_unit *unit = &in->posture.units[i];
+	for (size_t i = 0; i < in->facts->posture.n_units; i++) {
+		const struct posture_unit *unit = &in->facts->posture.units[i];
 
 		if (unit->translates == POSTURE_NO)
 			find(in, AUDIT_UNIT_OFF, unit->name, "%s", "");
 		if (unit->remaps == POSTURE_NO &&
-		    in->posture.interrupts_remapped == POSTURE_YES)
+		    in->facts->posture.interrupts_remapped == POSTURE_YES)
 			find(in, AUDIT_UNIT_INTERRUPTS, unit->name, "%s", "");
 		if (unit->takes_compatibility == POSTURE_YES)
 			find(in, AUDIT_COMPATIBILITY, unit->name, "%s", "");
@@ -195,7 +164,7 @@ static const char registers_note[] =
 
 static void check_iommu(struct inspection *in)
 {
-	const struct posture *posture = &in->posture;
+	const struct posture *posture = &in->facts->posture;
 
 	if (posture->n_units == 0 && !has_fence(posture)) {
 		find(in, AUDIT_NO_IOMMU, "host", "%s",
@@ -224,7 +193,7 @@ static void check_switches(struct inspection *in)
 	};
 
 	for (size_t i = 0; i < POSTURE_SWITCHES; i++) {
-		const struct posture_switch *sw = &in->posture.unsafe[i];
+		const struct posture_switch *sw = &in->facts->posture.unsafe[i];
 
 		if (sw->on == POSTURE_YES)
 			find(in, rules[i], "host", "/sys/module/%s is on",
@@ -233,9 +202,9 @@ static void check_switches(struct inspection *in)
 			cannot_tell(in, "/sys/module/%s cannot be read",
 				    sw->path);
 	}
-	if (in->posture.acs_override[0])
+	if (in->facts->posture.acs_override[0])
 		find(in, AUDIT_ACS_OVERRIDE, "host", "%s",
-		     in->posture.acs_override);
+		     in->facts->posture.acs_override);
 }
 
 /* ---- firmware ---- */
@@ -245,7 +214,7 @@ static void check_reserved_ram(struct inspection *in,
 {
 	const struct dmar_entry *rmrr = NULL;
 
-	while ((rmrr = dmar_next(&in->posture.dmar, DMAR_RMRR, rmrr)))
+	while ((rmrr = dmar_next(&in->facts->posture.dmar, DMAR_RMRR, rmrr)))
 		for (size_t i = 0; i < iomem->n; i++)
 			if (iomem->range[i].kind == HOST_IOMEM_RAM &&
 			    ranges_overlap(rmrr->first, rmrr->last,
@@ -261,7 +230,7 @@ static void check_reserved_ram(struct inspection *in,
 
 static void check_dmar(struct inspection *in)
 {
-	const struct posture *posture = &in->posture;
+	const struct posture *posture = &in->facts->posture;
 	struct host_iomem iomem;
 	struct moat_err err;
 
@@ -278,7 +247,7 @@ static void check_dmar(struct inspection *in)
 			     dmar_oddity_text((enum dmar_oddity)(1u << bit)));
 	if (!dmar_next(&posture->dmar, DMAR_RMRR, NULL))
 		return;
-	if (host_iomem_read(in->host, &iomem, &err) < 0) {
+	if (host_iomem_read(in->facts->host, &iomem, &err) < 0) {
 		cannot_tell(in, "whether firmware's reserved memory is RAM: %s",
 			    err.msg);
 		return;
@@ -301,11 +270,11 @@ static struct members members_of(const struct inspection *in, int group)
 	char addr[MOAT_BDF_STRLEN];
 	size_t used = 0;
 
-	for (size_t i = 0; i < in->n; i++) {
-		const struct moat_host_pci *fn = &in->fns[i];
+	for (size_t i = 0; i < in->facts->n; i++) {
+		const struct moat_host_pci *fn = &in->facts->fns[i];
 		int len;
 
-		if (fn->iommu_group != group || !is_endpoint(fn))
+		if (fn->iommu_group != group || !audit_is_endpoint(fn))
 			continue;
 		m.n++;
 		m.n_vfio += moat_is_vfio_driver(fn->driver);
@@ -325,11 +294,12 @@ static const struct pci_posture *culprit_of(const struct inspection *in,
 					    const struct moat_host_pci *fn)
 {
 	struct moat_bdf path[PCI_POSTURE_DEPTH];
-	const size_t n = pci_posture_path(in->host, fn->bdf, path);
-	const struct pci_posture *pci = find_pci(in, fn->bdf);
+	const size_t n = pci_posture_path(in->facts->host, fn->bdf, path);
+	const struct pci_posture *pci = audit_pci_find(in->facts, fn->bdf);
 
 	for (size_t i = n; i-- > 0;) {
-		const struct pci_posture *above = find_pci(in, path[i]);
+		const struct pci_posture *above =
+			audit_pci_find(in->facts, path[i]);
 
 		if (above && above->whole && !pci_posture_isolates(above))
 			return above;
@@ -341,11 +311,11 @@ static void check_isolation(struct inspection *in, int group)
 {
 	char addr[MOAT_BDF_STRLEN], above[MOAT_BDF_STRLEN];
 
-	for (size_t i = 0; i < in->n; i++) {
-		const struct moat_host_pci *fn = &in->fns[i];
+	for (size_t i = 0; i < in->facts->n; i++) {
+		const struct moat_host_pci *fn = &in->facts->fns[i];
 		const struct pci_posture *culprit;
 
-		if (fn->iommu_group != group || !is_endpoint(fn) ||
+		if (fn->iommu_group != group || !audit_is_endpoint(fn) ||
 		    !concerns_device(in, fn))
 			continue;
 		culprit = culprit_of(in, fn);
@@ -377,7 +347,7 @@ static void check_members(struct inspection *in,
 
 static void check_groups(struct inspection *in)
 {
-	const struct posture *posture = &in->posture;
+	const struct posture *posture = &in->facts->posture;
 	size_t n_lazy = 0;
 	char subject[32];
 
@@ -425,7 +395,7 @@ static bool is_owned(const struct inspection *in,
 	if (!fn->driver[0])
 		return false;
 	return !moat_is_vfio_driver(fn->driver) ||
-	       moat_host_pci_user(in->host, fn->bdf, &user);
+	       moat_host_pci_user(in->facts->host, fn->bdf, &user);
 }
 
 /* A bridge that sends its own number for what is behind it. */
@@ -433,10 +403,11 @@ static const struct pci_posture *alias_of(const struct inspection *in,
 					  const struct moat_host_pci *fn)
 {
 	struct moat_bdf path[PCI_POSTURE_DEPTH];
-	const size_t n = pci_posture_path(in->host, fn->bdf, path);
+	const size_t n = pci_posture_path(in->facts->host, fn->bdf, path);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct pci_posture *above = find_pci(in, path[i]);
+		const struct pci_posture *above =
+			audit_pci_find(in->facts, path[i]);
 
 		if (above && above->whole && above->is_bridge &&
 		    (above->port == PCI_POSTURE_TO_PCI ||
@@ -454,7 +425,7 @@ static void check_fence(struct inspection *in, const struct moat_host_pci *fn,
 		return;
 	if (moat_is_vfio_driver(fn->driver))
 		find(in, AUDIT_NOIOMMU_DEVICE, subject, "%s", "");
-	else if (has_fence(&in->posture))
+	else if (has_fence(&in->facts->posture))
 		find(in, AUDIT_NO_GROUP, subject, "%s", "");
 }
 
@@ -471,8 +442,8 @@ static void check_device(struct inspection *in, const struct moat_host_pci *fn,
 		     fn->driver[0] ? "no program has it open" : "no driver");
 	if (pci->ats_on)
 		find(in, AUDIT_ATS_ON, subject, "%s", "");
-	else if (pci->has_ats && !in->posture.no_ats &&
-		 units_have(&in->posture, VTD_DT))
+	else if (pci->has_ats && !in->facts->posture.no_ats &&
+		 units_have(&in->facts->posture, VTD_DT))
 		find(in, AUDIT_ATS_ALLOWED, subject, "%s", "");
 	if (alias)
 		find(in, AUDIT_ALIAS, subject, "behind %s",
@@ -485,12 +456,12 @@ static void check_devices(struct inspection *in)
 {
 	size_t n_partly = 0;
 
-	for (size_t i = 0; i < in->n; i++) {
-		if (!is_endpoint(&in->fns[i]) ||
-		    !concerns_device(in, &in->fns[i]))
+	for (size_t i = 0; i < in->facts->n; i++) {
+		if (!audit_is_endpoint(&in->facts->fns[i]) ||
+		    !concerns_device(in, &in->facts->fns[i]))
 			continue;
-		n_partly += !in->pci[i].whole;
-		check_device(in, &in->fns[i], &in->pci[i]);
+		n_partly += !in->facts->pci[i].whole;
+		check_device(in, &in->facts->fns[i], &in->facts->pci[i]);
 	}
 	if (n_partly)
 		cannot_tell(in,
@@ -514,7 +485,7 @@ static void check_resources(struct inspection *in)
 		find(in, AUDIT_MEMLOCK, "host", "at most %llu KiB",
 		     (unsigned long long)(limit.rlim_max / KiB));
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (host_hugepages(in->host, sizes[i], &pool) == 0)
+		if (host_hugepages(in->facts->host, sizes[i], &pool) == 0)
 			total += pool.total;
 	if (total == 0)
 		find(in, AUDIT_HUGE_PAGES, "host", "%s", "");
@@ -532,52 +503,26 @@ static void check_all(struct inspection *in)
 	check_resources(in);
 }
 
-static int read_functions(struct inspection *in, struct moat_err *err)
-{
-	char addr[MOAT_BDF_STRLEN];
-	int r;
-
-	r = moat_host_pci_list(in->host, &in->fns, &in->n, err);
-	if (r < 0)
-		return r;
-	if (in->only && !find_fn(in, *in->only))
-		return moat_fail(err, -ENODEV,
-				 "there is no PCI device %s on this machine; "
-				 "`moat devices` lists those there are",
-				 moat_bdf_str(*in->only, addr));
-	in->pci = calloc(in->n + 1, sizeof(*in->pci));
-	if (!in->pci)
-		return moat_fail(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < in->n; i++)
-		pci_posture_read(in->host, in->fns[i].bdf, &in->pci[i]);
-	return 0;
-}
-
-int audit_host(const struct moat_host *host, const struct moat_bdf *bdf,
-	       struct audit *ret_audit, struct moat_err *err)
+int audit_judge(const struct audit_facts *facts, const struct moat_bdf *bdf,
+		struct audit *ret_audit, struct moat_err *err)
 {
 	struct audit audit = { 0 };
 	struct inspection in = {
-		.host = host,
+		.facts = facts,
 		.only = bdf,
 		.audit = &audit,
 	};
-	int r;
+	char addr[MOAT_BDF_STRLEN];
 
-	r = read_functions(&in, err);
-	if (r == 0)
-		r = posture_read(host, &in.posture, err);
-	if (r == 0) {
-		check_all(&in);
-		posture_free(&in.posture);
-		if (in.failed)
-			r = moat_fail(err, -ENOMEM, "out of memory");
-	}
-	free(in.fns);
-	free(in.pci);
-	if (r < 0) {
+	if (bdf && !audit_fn_find(facts, *bdf))
+		return moat_fail(err, -ENODEV,
+				 "there is no PCI device %s on this machine; "
+				 "`moat devices` lists those there are",
+				 moat_bdf_str(*bdf, addr));
+	check_all(&in);
+	if (in.failed) {
 		audit_free(&audit);
-		return r;
+		return moat_fail(err, -ENOMEM, "out of memory");
 	}
 	if (audit.n_findings)
 		qsort(audit.findings, audit.n_findings, sizeof(*audit.findings),

@@ -79,15 +79,18 @@ struct audit {
 	const char *note; /* what is taken for granted; NULL: nothing */
 };
 
+struct audit_facts;
+
 /**
- * audit_host() - look at the host, or at what concerns one device of it
+ * audit_judge() - judge the host, or what concerns one device of it
+ * @facts: of the host, from audit_facts_read()
  * @bdf: NULL: all
  *
- * Return: 0; -ENODEV when there is no such device; -ENOMEM, or what listing
- * the PCI devices met.
+ * Some of what is judged is looked at here: who has a device open, limits.
+ * Return: 0; -ENODEV when there is no such device; -ENOMEM.
  */
-int audit_host(const struct moat_host *host, const struct moat_bdf *bdf,
-	       struct audit *ret_audit, struct moat_err *err);
+int audit_judge(const struct audit_facts *facts, const struct moat_bdf *bdf,
+		struct audit *ret_audit, struct moat_err *err);
 
 void audit_free(struct audit *audit);
 

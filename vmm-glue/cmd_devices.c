@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * moat devices: what the host has, and what of it can be assigned.
- *
- * The only user of libpci, for names: its list of them is read here and
- * nowhere else.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -23,6 +20,7 @@
 #include "common/text.h"
 #include "common/util.h"
 #include "vmm-glue/commands.h"
+#include "vmm-glue/pci_names.h"
 
 #define WIDTH_DEFAULT 100
 #define WIDTH_MIN     40
@@ -63,7 +61,7 @@ static const char *const answer_names[] = {
 /* A device with all that is said about it. */
 struct row {
 	const struct moat_host_pci *fn;
-	char vendor[128], device[128], class_name[128];
+	struct pci_names names;
 	struct moat_host_pci *members;
 	size_t n_members;
 	enum answer answer;
@@ -77,30 +75,6 @@ static bool is_bridge(const struct moat_host_pci *fn)
 
 	return fn->is_bridge || subclass == PCI_CLASS_BRIDGE_HOST ||
 	       subclass == PCI_CLASS_BRIDGE_ISA;
-}
-
-/* Names come from a file: nothing but plain characters to the terminal. */
-static void make_printable(char *text)
-{
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-}
-
-static void look_up_names(struct pci_access *names, struct row *row)
-{
-	const struct moat_host_pci *fn = row->fn;
-	const int ids[] = { fn->vendor, fn->device };
-
-	(void)pci_lookup_name(names, row->vendor, sizeof(row->vendor),
-			      PCI_LOOKUP_VENDOR, ids[0]);
-	(void)pci_lookup_name(names, row->device, sizeof(row->device),
-			      PCI_LOOKUP_DEVICE, ids[0], ids[1]);
-	(void)pci_lookup_name(names, row->class_name, sizeof(row->class_name),
-			      PCI_LOOKUP_CLASS, (int)(fn->class_code >> 8));
-	make_printable(row->vendor);
-	make_printable(row->device);
-	make_printable(row->class_name);
 }
 
 /* Could it go to a guest, alone? */
@@ -129,11 +103,11 @@ static void judge(struct row *row)
 }
 
 static void row_fill(struct row *row, const struct moat_host_pci *fn,
-		     struct pci_access *names)
+		     struct pci_access *access)
 {
 	memset(row, 0, sizeof(*row));
 	row->fn = fn;
-	look_up_names(names, row);
+	pci_names_find(access, fn, &row->names);
 	if (fn->iommu_group != MOAT_NO_GROUP &&
 	    moat_host_pci_group(NULL, fn->bdf, &row->members, &row->n_members) <
 		    0)
@@ -245,8 +219,9 @@ static void print_row(const struct row *row, unsigned int width)
 	char addr[MOAT_BDF_STRLEN], pf[MOAT_BDF_STRLEN];
 
 	(void)moat_bdf_str(fn->bdf, addr);
-	moat_text_add(&what, "%s: %s %s [%04x:%04x]", row->class_name,
-		      row->vendor, row->device, fn->vendor, fn->device);
+	moat_text_add(&what, "%s: %s %s [%04x:%04x]", row->names.class_name,
+		      row->names.vendor, row->names.device, fn->vendor,
+		      fn->device);
 	if (fn->driver[0])
 		moat_text_add(&facts, "driver %s, ", fn->driver);
 	else
@@ -324,11 +299,11 @@ static struct json_object *json_row(const struct row *row)
 	} members[] = {
 		{ "address", json_text(moat_bdf_str(fn->bdf, addr)) },
 		{ "class", json_hex(fn->class_code, 6) },
-		{ "class_name", json_text(row->class_name) },
+		{ "class_name", json_text(row->names.class_name) },
 		{ "vendor", json_hex(fn->vendor, 4) },
-		{ "vendor_name", json_text(row->vendor) },
+		{ "vendor_name", json_text(row->names.vendor) },
 		{ "device", json_hex(fn->device, 4) },
-		{ "device_name", json_text(row->device) },
+		{ "device_name", json_text(row->names.device) },
 		{ "bridge", json_object_new_boolean(is_bridge(fn)) },
 		{ "driver", json_text(fn->driver) },
 		{ "iommu_group", json_number(fn->iommu_group, MOAT_NO_GROUP) },
@@ -365,24 +340,23 @@ static void print_all(const struct moat_host_pci *fns, size_t n,
 {
 	const unsigned int width = terminal_width();
 	struct json_object *array = NULL;
-	struct pci_access *names;
+	struct pci_access *access;
 	struct row row;
 
-	names = pci_alloc();
-	pci_init(names);
+	access = pci_names_open();
 	if (opts->json)
 		array = json_object_new_array();
 	for (size_t i = 0; i < n; i++) {
 		if (!wanted(&fns[i], opts, bdfs, n_bdfs))
 			continue;
-		row_fill(&row, &fns[i], names);
+		row_fill(&row, &fns[i], access);
 		if (array)
 			json_object_array_add(array, json_row(&row));
 		else
 			print_row(&row, width);
 		free(row.members);
 	}
-	pci_cleanup(names);
+	pci_names_close(access);
 	if (!array)
 		return;
 	(void)puts(json_object_to_json_string_ext(

@@ -22,7 +22,7 @@ static const struct command {
 	  "list the host's devices and whether they can be assigned" },
 	{ "plan", cmd_plan, "[-pcidevice SPEC]... [options]",
 	  "show where on the host a guest would be placed" },
-	{ "audit", cmd_audit, "[--json] [host=BDF]",
+	{ "audit", cmd_audit, "[--json] [--html FILE] [host=BDF]",
 	  "say whether DMA isolation holds on this host" },
 	{ "bind", cmd_bind, "[--force] [--dma iommu|none] BDF...",
 	  "take devices from their drivers for vfio-pci" },

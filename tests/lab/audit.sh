@@ -130,6 +130,17 @@ fenced() {
 		fail 'unknown in JSON'
 	has "$work/json" "does not show the units' registers"
 
+	# The page: of all of it, and nothing in it from elsewhere.
+	"$moat" audit --html "$work/page.html" > "$work/text" || is 'status' $? 1
+	has "$work/text" "no-reset  $edu"
+	has "$work/page.html" 'id="no-reset"' "<b>$edu</b>" '</svg>' \
+		">$nvme</text>" ">group $(group_of "$one")</text>" '</html>'
+	! grep -E '(src|href)="?[^#"]|@import|url\(' "$work/page.html" ||
+		fail 'the page needs something from elsewhere'
+	! "$moat" audit --html /nowhere/page.html > /dev/null 2> "$work/err.log" ||
+		fail 'a page was written to nowhere'
+	has "$work/err.log" 'cannot write /nowhere/page.html'
+
 	# An ordinary user is told less, and that it is so.
 	as_user 65536 > "$work/user.log" || is 'status' $? 1
 	has "$work/user.log" 'are shown to root only' 'memlock  host'
