@@ -18,7 +18,7 @@ measured() {
 	has "$file" '"schema":"moat-bench/1"' '"emulated":true' "$(uname -r)"
 	for labels; do
 		grep -A1 -F "\"name\":\"$labels\"" "$file" |
-			grep -qF "\"quantity\":\"$quantity\"" ||
+			grep -F "\"quantity\":\"$quantity\"" > /dev/null ||
 			fail "no $quantity of $labels in ${file##*/}"
 	done
 }
@@ -44,4 +44,19 @@ given_back "$nvme" ''
 	fail 'it wrote to a disk of another name'
 has "$work/refused.log" "'other'" "'moat0'"
 given_back "$nvme" ''
-say 'benchmarks: dma'
+
+targets=type1,vtd
+[ ! -e /dev/iommu ] || targets+=,iommufd
+"$bench" map -device "host=$edu,managed=on" -targets "$targets" -rounds 2 \
+	-sizes 1M,16M -populate 16M > "$work/map.log" -json "$work/map.json" 2>&1
+for target in ${targets//,/ }; do
+	for pages in 4K thp 2M; do
+		measured map map "target=$target pages=$pages size=16777216"
+	done
+done
+measured map outside-kernel 'target=type1 pages=2M size=16777216'
+measured map populate 'pages=4K size=16M threads=2'
+has "$work/map.json" '"pages=1G"' '"no huge pages of that size are free"' \
+	'pages=thp size=16M threads=2 / threads=1'
+given_back "$edu" ''
+say 'benchmarks: dma, map'
