@@ -132,6 +132,17 @@ void moat_device_arm(struct moat_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+int moat_device_place_irqs(struct moat_device *dev)
+{
+	/* Whoever has the lock may be waiting for a reset. */
+	if (pthread_mutex_trylock(&dev->lock) != 0)
+		return -EBUSY;
+	if (!device_is_gone(dev))
+		irq_place(dev);
+	pthread_mutex_unlock(&dev->lock);
+	return 0;
+}
+
 static bool access_valid(uint16_t offset, unsigned int size)
 {
 	return (size == 1 || size == 2 || size == 4) && offset % size == 0 &&

@@ -47,6 +47,9 @@ struct vector {
 	enum route_step step;
 	unsigned int route;
 	struct moat_msi_msg msg;
+	/* irq_place.c's: */
+	unsigned int host_irq; /* 0: not known */
+	int cpu_plus_1;	       /* that the host was told; 0: none */
 };
 
 struct irqs {
@@ -65,6 +68,7 @@ struct irqs {
 	 */
 	unsigned int n_host;
 	bool noresize;
+	bool unplaceable; /* the process may not say where they go */
 	/* The VMM did not take some routes back; irq_off() tries again. */
 	bool stale;
 
@@ -117,6 +121,9 @@ void vectors_sync(struct moat_device *dev, unsigned int first,
 void vectors_stop(struct moat_device *dev);
 /** vector_is_pending() - did it fire while masked? */
 bool vector_is_pending(const struct moat_device *dev, unsigned int i);
+
+/** irq_place() - irq_place.c: moat_device_place_irqs() under the lock */
+void irq_place(struct moat_device *dev);
 
 /* msi.c */
 int msi_probe(struct moat_device *dev, uint16_t cap, struct moat_err *err);

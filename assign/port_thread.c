@@ -43,7 +43,7 @@ struct port_thread {
 	const struct pio_ops *ops;
 	pthread_t thread;
 	char name[THREAD_NAME_MAX];
-	unsigned int looks;
+	_Atomic(unsigned int) looks;
 	_Atomic(uint32_t) turn; /* enum turn; a futex */
 	atomic_bool caller_sleeps, thread_sleeps;
 	/* Whose turn it is may touch these. */
@@ -67,9 +67,9 @@ static void turn_await(struct port_thread *t, enum turn want,
 		       atomic_bool *sleeps)
 {
 	uint32_t turn;
-	unsigned int i;
+	unsigned int i, looks = atomic_load(&t->looks);
 
-	for (i = 0; i < t->looks; i++) {
+	for (i = 0; i < looks; i++) {
 		if (atomic_load(&t->turn) == want)
 			return;
 		t->ops->relax();
@@ -91,6 +91,9 @@ static void turn_give(struct port_thread *t, enum turn turn,
 static int serve(const struct pio_ops *ops, struct port_request *request)
 {
 	switch (request->verb) {
+	case PORT_BEGIN:
+		request->value = request->vmm->thread_begin(request->opaque);
+		return 0;
 	case PORT_PERMIT:
 		return ops->permit(request->port, request->size, true);
 	case PORT_REVOKE:
@@ -134,6 +137,21 @@ int port_thread_call(struct port_thread *t, struct port_request *request)
 	return r;
 }
 
+void port_thread_begin(struct port_thread *t, const struct moat_vmm_ops *vmm,
+		       void *opaque)
+{
+	struct port_request request = {
+		.verb = PORT_BEGIN,
+		.vmm = vmm,
+		.opaque = opaque,
+	};
+
+	(void)port_thread_call(t, &request);
+	/* On one CPU the other side cannot move while this one looks. */
+	if (!request.value)
+		atomic_store(&t->looks, 0);
+}
+
 /* Signals are for the program's other threads. */
 static int start_quietly(struct port_thread *t)
 {
@@ -164,7 +182,6 @@ int port_thread_start(const struct pio_ops *ops, const char *name,
 		return -ENOMEM;
 	t->ops = ops;
 	(void)snprintf(t->name, sizeof(t->name), "ports/%.9s", name);
-	/* With one processor the other side cannot move while one looks. */
 	t->looks = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? LOOKS : 0;
 	r = start_quietly(t);
 	if (r < 0) {

@@ -69,6 +69,8 @@ int ports_plug(struct moat_device *dev, struct moat_err *err)
 	struct ports *ports = &dev->ports;
 	int r;
 
+	if (ports->thread)
+		port_thread_begin(ports->thread, dev->vmm, dev->vmm_opaque);
 	if (ports->mode != MOAT_PIO_DIRECT)
 		return 0;
 	if (!dev->vmm->vcpu_work_add)

@@ -95,17 +95,30 @@ int ports_write(struct moat_device *dev, unsigned int index, uint64_t offset,
  *
  * port_thread_call() is for one caller at a time.
  */
-enum port_verb { PORT_PERMIT, PORT_REVOKE, PORT_IN, PORT_OUT, PORT_END };
+enum port_verb {
+	PORT_BEGIN,
+	PORT_PERMIT,
+	PORT_REVOKE,
+	PORT_IN,
+	PORT_OUT,
+	PORT_END,
+};
 
 struct port_request {
 	enum port_verb verb;
 	uint16_t port;
 	unsigned int size; /* of an access; or how many ports */
 	uint32_t value;	   /* to write, or what was read */
+	/* PORT_BEGIN: whom to call; @value is what it returned. */
+	const struct moat_vmm_ops *vmm;
+	void *opaque;
 };
 
 int port_thread_start(const struct pio_ops *ops, const char *name,
 		      struct port_thread **ret_thread);
+/** port_thread_begin() - have it call the VMM's thread_begin() */
+void port_thread_begin(struct port_thread *thread,
+		       const struct moat_vmm_ops *vmm, void *opaque);
 /** port_thread_call() - have it done; 0, or a permission's errno */
 int port_thread_call(struct port_thread *thread, struct port_request *request);
 void port_thread_stop(struct port_thread *thread);

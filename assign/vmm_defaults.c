@@ -85,6 +85,19 @@ static int commit_nothing(void *vmm)
 	return 0;
 }
 
+static int any_cpu(void *vmm, const struct moat_msi_msg *msg)
+{
+	(void)vmm;
+	(void)msg;
+	return -1;
+}
+
+static bool begin_anywhere(void *vmm)
+{
+	(void)vmm;
+	return true;
+}
+
 static void event_unheard(void *vmm, enum moat_event event, const char *detail)
 {
 	(void)vmm;
@@ -112,5 +125,7 @@ void vmm_ops_complete(const struct moat_vmm_ops *ops,
 	DEFAULT(ret_ops, msi_update, update_unseen);
 	DEFAULT(ret_ops, msi_disconnect, disconnect_unseen);
 	DEFAULT(ret_ops, msi_commit, commit_nothing);
+	DEFAULT(ret_ops, msi_cpu, any_cpu);
+	DEFAULT(ret_ops, thread_begin, begin_anywhere);
 	DEFAULT(ret_ops, event, event_unheard);
 }

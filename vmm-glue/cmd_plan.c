@@ -13,8 +13,9 @@
 
 #include "common/util.h"
 #include "vmm-glue/commands.h"
+#include "vmm-glue/cpu_claims.h"
 #include "vmm-glue/options.h"
-#include "vmm-glue/place.h"
+#include "vmm-glue/placing.h"
 #include "vmm-glue/plan.h"
 
 #define RAM_GRANULE (2 * MiB) /* as layout_init() has it */
@@ -47,7 +48,7 @@ static const struct opt_table plan_table = {
 };
 
 static int look_up(const struct plan_options *opts, struct plan_device *device,
-		   struct moat_place_device *place, struct moat_err *err)
+		   struct placing_config *config, struct moat_err *err)
 {
 	int r = 0;
 
@@ -58,7 +59,8 @@ static int look_up(const struct plan_options *opts, struct plan_device *device,
 			r = moat_host_pci_read(NULL, device[i].spec.host,
 					       &device[i].fn, err);
 		if (r == 0)
-			place[i] = place_device(&device[i].spec, &device[i].fn);
+			placing_add(config, &device[i].spec,
+				    device[i].fn.numa_node);
 	}
 	return r;
 }
@@ -106,27 +108,26 @@ static int show(const struct plan *plan, const struct plan_options *opts,
 static int make_plan(const struct plan_options *opts,
 		     const struct moat_place_rule *rule, struct moat_err *err)
 {
-	struct moat_place_device place[OPT_LIST_MAX];
-	struct place_config config = {
-		.rule = rule,
+	struct placing_config config = {
+		.rule = *rule,
 		.n_vcpus = opts->smp,
 		.ram_bytes = opts->mem_bytes,
 		.hugepages = (enum hugepages)opts->hugepages,
-		.devices = place,
-		.n_devices = opts->pcidevice.n,
 		.for_show = true,
 	};
 	struct moat_placement *placement = NULL;
 	struct moat_topology *topology = NULL;
 	struct plan_device *device;
+	struct moat_set busy;
 	int r;
 
 	device = calloc(OPT_LIST_MAX, sizeof(*device));
 	if (!device)
 		return moat_fail(err, -ENOMEM, "out of memory");
-	r = look_up(opts, device, place, err);
+	cpu_claims_look(NULL, &busy);
+	r = look_up(opts, device, &config, err);
 	if (r == 0)
-		r = place_plan(&config, &topology, &placement, err);
+		r = placing_plan(&config, &busy, &topology, &placement, err);
 	if (r == 0) {
 		const struct plan plan = {
 			.topology = topology,

@@ -93,6 +93,7 @@ static int create_vcpus(struct machine *machine, struct moat_err *err)
 		.n = machine->opts->smp,
 		.name = machine->opts->name,
 		.resettable = !machine->opts->no_reboot,
+		.placement = placing_placement(machine->placing),
 		.ops = &machine->platform_ops,
 		.died = machine_vcpu_died,
 	};
@@ -139,6 +140,38 @@ int machine_load(struct machine *machine, struct moat_err *err)
 	return vcpus_set_entry(machine->vcpus, &entry, err);
 }
 
+static int start_placing(struct machine *machine, struct moat_err *err)
+{
+	const struct run_options *opts = machine->opts;
+	struct placing_config config = {
+		.rule.mode = MOAT_PLACE_OFF,
+		.n_vcpus = opts->smp,
+		.ram_bytes = opts->mem_bytes,
+		.hugepages = (enum hugepages)opts->hugepages,
+	};
+	int r;
+
+	if (opts->place) {
+		r = moat_place_rule_parse(opts->place, &config.rule, err);
+		if (r < 0)
+			return r;
+	}
+	if (opts->mem_path)
+		config.hugepages = ram_dir_hugepages(opts->mem_path);
+	machine_devices_places(machine->devices, &config);
+	return placing_start(&config, &machine->placing, err);
+}
+
+/* All threads that are made from now on begin where this one is. */
+static int settle_place(struct machine *machine, struct moat_err *err)
+{
+	int r = placing_wait(machine->placing, err);
+
+	if (r == 0)
+		placing_bind_main(placing_placement(machine->placing));
+	return r;
+}
+
 /* Nothing of the host has been changed when this fails. */
 static int parse(struct machine *machine, struct moat_err *err)
 {
@@ -146,6 +179,8 @@ static int parse(struct machine *machine, struct moat_err *err)
 	int r;
 
 	r = machine_devices_parse(opts, &machine->devices, err);
+	if (r == 0)
+		r = start_placing(machine, err);
 	if (r < 0)
 		return r;
 	return boot_open(opts->kernel, opts->initrd, opts->append,
@@ -157,6 +192,8 @@ static int create_vm(struct machine *machine, struct moat_err *err)
 	int r;
 
 	r = kvm_vm_create(machine->kvm_sys, &machine->vm, err);
+	if (r == 0)
+		r = settle_place(machine, err);
 	if (r < 0)
 		return r;
 	if (machine_devices_count(machine->devices, MOAT_DMA_NONE))
@@ -394,6 +431,7 @@ void machine_destroy(struct machine *machine)
 	kvm_vm_destroy(machine->vm);
 	ram_destroy(machine->ram);
 	guard_stop(machine->guard);
+	placing_destroy(machine->placing);
 	boot_close(machine->boot);
 	vcpu_work_fini(&machine->work);
 	iobus_fini(&machine->pio);

@@ -25,6 +25,7 @@
 struct machine_device {
 	struct machine_devices *devices;
 	struct moat_device_spec spec;
+	int node; /* of the host; MOAT_NO_NODE: not known */
 	struct vmm_place place;
 	struct moat_device *dev; /* NULL: not open */
 	atomic_bool given_up;	 /* to be withdrawn, or it has been */
@@ -122,7 +123,7 @@ static int name_error(const struct moat_device_spec *spec, int r,
 }
 
 static int check_one(struct machine_devices *devices,
-		     const struct machine_device *device, struct moat_err *err)
+		     struct machine_device *device, struct moat_err *err)
 {
 	const struct moat_host_pci_plan plan = {
 		.same_guest = devices->bdf,
@@ -137,7 +138,10 @@ static int check_one(struct machine_devices *devices,
 	r = moat_host_pci_read(NULL, device->spec.host, &fn, err);
 	if (r == 0)
 		r = moat_host_pci_verdict(NULL, &fn, &plan, err);
-	return r < 0 ? name_error(&device->spec, r, err) : 0;
+	if (r < 0)
+		return name_error(&device->spec, r, err);
+	device->node = fn.numa_node;
+	return 0;
 }
 
 static void devices_free(struct machine_devices *devices)
@@ -179,6 +183,13 @@ int machine_devices_parse(const struct run_options *opts,
 	}
 	*ret_devices = devices;
 	return 0;
+}
+
+void machine_devices_places(const struct machine_devices *devices,
+			    struct placing_config *config)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		placing_add(config, devices->spec[i], devices->device[i].node);
 }
 
 size_t machine_devices_count(const struct machine_devices *devices,
@@ -431,6 +442,7 @@ int machine_devices_plug(struct machine_devices *devices,
 			if (machine_slots_rank(&device->spec) != rank)
 				continue;
 			device->place = *place;
+			device->place.index = i;
 			r = plug_one(device,
 				     machine_slots_shared(devices->spec,
 							  devices->n, i),
@@ -460,6 +472,16 @@ size_t machine_devices_fds(const struct machine_devices *devices,
 			.events = POLLIN,
 		};
 	return devices->n;
+}
+
+bool machine_devices_place_irqs(struct machine_devices *devices)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < devices->n; i++)
+		if (moat_device_place_irqs(devices->device[i].dev) == -EBUSY)
+			all = false;
+	return all;
 }
 
 void machine_devices_take_events(struct machine_devices *devices)

@@ -16,6 +16,7 @@
 
 #include "vmm-glue/guard.h"
 #include "vmm-glue/options.h"
+#include "vmm-glue/placing.h"
 #include "vmm-glue/vmm_ops.h"
 
 struct machine_devices;
@@ -29,6 +30,10 @@ struct machine_devices;
 int machine_devices_parse(const struct run_options *opts,
 			  struct machine_devices **ret_devices,
 			  struct moat_err *err);
+
+/** machine_devices_places() - put them into what placing is planned from */
+void machine_devices_places(const struct machine_devices *devices,
+			    struct placing_config *config);
 
 /** machine_devices_count() - those with @dma */
 size_t machine_devices_count(const struct machine_devices *devices,
@@ -90,6 +95,14 @@ void machine_devices_leave_unarmed(struct machine_devices *devices);
  */
 size_t machine_devices_fds(const struct machine_devices *devices,
 			   struct pollfd fds[MACHINE_DEVICES_FDS]);
+
+/**
+ * machine_devices_place_irqs() - follow the guest's interrupts
+ *
+ * Their host interrupts go to the CPUs of the vCPUs that take them.
+ * Return: false when a device was busy; then it is to be called again.
+ */
+bool machine_devices_place_irqs(struct machine_devices *devices);
 
 /** machine_devices_take_events() - have each device report its news */
 void machine_devices_take_events(struct machine_devices *devices);

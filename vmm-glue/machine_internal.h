@@ -18,6 +18,7 @@
 #include "vmm-glue/machine.h"
 #include "vmm-glue/machine_devices.h"
 #include "vmm-glue/pci_host.h"
+#include "vmm-glue/placing.h"
 #include "vmm-glue/platform.h"
 #include "vmm-glue/ram.h"
 #include "vmm-glue/vcpu.h"
@@ -60,6 +61,7 @@ struct machine {
 	struct platform_ops platform_ops;
 	struct layout layout;
 	struct machine_devices *devices;
+	struct placing *placing;
 	struct boot *boot;
 	struct kvm_vm *vm;
 	struct moat_ioas *ioas;	  /* NULL: there is no device with a fence */
@@ -84,6 +86,9 @@ struct machine {
 	bool wants_timeline;   /* and its file can be written */
 	bool timeline_written;
 	struct timespec last_reset; /* zero: none yet */
+	/* The guest has moved interrupts: they are followed now and then. */
+	atomic_bool irqs_moved;
+	struct timespec irqs_placed; /* when they last were; zero: never */
 
 	pthread_mutex_t event_lock; /* guards the next two: the first event */
 	int event_error;

@@ -208,6 +208,7 @@ int machine_memory_create(struct machine *machine, struct moat_err *err)
 		.size = machine->layout.ram,
 		.hugepages = (enum hugepages)machine->opts->hugepages,
 		.mem_path = machine->opts->mem_path,
+		.placement = placing_placement(machine->placing),
 	};
 	int r;
 
@@ -254,6 +255,7 @@ int machine_memory_create_identity(struct machine *machine,
 		.size = { .low = machine->opts->mem_bytes },
 		.hugepages = (enum hugepages)machine->opts->hugepages,
 		.mem_path = machine->opts->mem_path,
+		.placement = placing_placement(machine->placing),
 	};
 	int held[GUARD_MEMORY_FDS];
 	int r;

@@ -25,6 +25,9 @@
 
 #define RESET_INTERVAL_MS 1000
 
+/* Interrupts are moved all at once, and not whenever a guest pleases. */
+#define IRQS_INTERVAL_MS 100
+
 static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 /* ---- requests of other threads ---- */
@@ -115,6 +118,15 @@ static void on_device_event(struct vmm_place *place, enum moat_event event,
 	post(machine, REQUEST_WITHDRAW);
 }
 
+/* A guest may do this all the time: it is told of once, until it is done. */
+static void on_msi_changed(struct vmm_place *place)
+{
+	struct machine *machine = place->opaque;
+
+	if (place->placement && !atomic_exchange(&machine->irqs_moved, true))
+		post(machine, 0);
+}
+
 struct vmm_place machine_place(struct machine *machine)
 {
 	return (struct vmm_place) {
@@ -124,6 +136,8 @@ struct vmm_place machine_place(struct machine *machine)
 		.pio = &machine->pio,
 		.work = &machine->work,
 		.event = on_device_event,
+		.msi_changed = on_msi_changed,
+		.placement = placing_placement(machine->placing),
 		.opaque = machine,
 	};
 }
@@ -232,6 +246,37 @@ void machine_write_timeline(struct machine *machine)
 		log_warn("%s", err.msg);
 }
 
+static int64_t ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)(now.tv_sec - then->tv_sec) * 1000 +
+	       (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* Until interrupts are to be moved, for poll(2): -1 is for ever. */
+static int ms_until_irqs(const struct machine *machine)
+{
+	int64_t since;
+
+	if (!atomic_load(&machine->irqs_moved))
+		return -1;
+	since = ms_since(&machine->irqs_placed);
+	return since >= IRQS_INTERVAL_MS ? 0 : (int)(IRQS_INTERVAL_MS - since);
+}
+
+static void place_irqs(struct machine *machine)
+{
+	if (ms_until_irqs(machine) != 0)
+		return;
+	/* What moves from now on is for the next time. */
+	atomic_store(&machine->irqs_moved, false);
+	if (!machine_devices_place_irqs(machine->devices))
+		atomic_store(&machine->irqs_moved, true);
+	(void)clock_gettime(CLOCK_MONOTONIC, &machine->irqs_placed);
+}
+
 /* Sleep until there are requests; a signal counts as one to quit. */
 static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 			     struct moat_err *err)
@@ -246,8 +291,9 @@ static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 	uint64_t count;
 	int signal;
 
-	if (poll(fds, n, -1) < 0 && errno != EINTR)
+	if (poll(fds, n, ms_until_irqs(machine)) < 0 && errno != EINTR)
 		return moat_fail(err, -errno, "poll: %s", strerror(errno));
+	place_irqs(machine);
 	/* What they report becomes requests. */
 	machine_devices_take_events(machine->devices);
 	/* Emptied before the bits are taken: one that comes later wakes. */
@@ -272,12 +318,8 @@ static int wait_for_requests(struct machine *machine, unsigned int *ret_bits,
 static bool reset_is_due(struct machine *machine)
 {
 	struct pollfd fd = { .fd = machine->signal_fd, .events = POLLIN };
-	struct timespec now;
-	int64_t since_ms;
+	int64_t since_ms = ms_since(&machine->last_reset);
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	since_ms = (int64_t)(now.tv_sec - machine->last_reset.tv_sec) * 1000 +
-		   (now.tv_nsec - machine->last_reset.tv_nsec) / 1000000;
 	if (since_ms < RESET_INTERVAL_MS &&
 	    poll(&fd, 1, (int)(RESET_INTERVAL_MS - since_ms)) > 0)
 		return false;

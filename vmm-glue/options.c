@@ -23,6 +23,7 @@ static const struct opt_desc run_desc[] = {
 	RUN(name, "name", OPT_STR, .arg = "STR", .def = "moat",
 	    .help = "the guest's name, for messages and thread names"),
 	OPTION_PCIDEVICE(struct run_options, pcidevice),
+	OPTION_PLACE(struct run_options, place),
 	OPTION_HUGEPAGES(struct run_options, hugepages),
 	RUN(iommu, "iommu", OPT_ENUM, .choices = "auto|iommufd|type1",
 	    .def = "auto", .help = "the kernel's interface to the IOMMU"),

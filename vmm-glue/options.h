@@ -27,7 +27,7 @@ struct run_options {
 	const char *iommufd;	   /* "fd=N"; NULL: not given */
 	const char *mem_path;	   /* NULL: memfd */
 	const char *serial;
-	const char *place;    /* raw text */
+	const char *place;    /* raw text; NULL: off */
 	const char *timeline; /* NULL: none */
 	bool no_reboot;
 	bool force;

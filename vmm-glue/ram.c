@@ -17,9 +17,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,25 +24,15 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <moat/log.h>
+#include <moat/placement.h>
+
 #include "common/host.h"
 #include "common/util.h"
+#include "vmm-glue/bind.h"
 #include "vmm-glue/host_memory.h"
 #include "vmm-glue/ram_identity.h"
 #include "vmm-glue/ram_internal.h"
-#include "vmm-glue/thread.h"
-
-/* Linux 5.14; older C library headers do not have it. */
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-/*
- * Populating holds the process's mmap lock for reading. Another thread that
- * needs it for writing (malloc, a thread's stack) waits for one chunk.
- */
-#define POPULATE_CHUNK	     (8 * MiB)
-
-#define POPULATE_THREADS_MAX 16
 
 static const char *page_name(uint64_t page_size)
 {
@@ -277,6 +264,9 @@ static bool enough_huge_pages(const struct ram *ram)
 {
 	struct hugepage_pool pool;
 
+	/* The plan has looked at each of its nodes. */
+	if (ram->placement && ram->placement->pages != MOAT_PLACE_PAGES_2M)
+		return false;
 	return host_hugepages(ram->host, 2 * MiB, &pool) == 0 &&
 	       pool.free >= ram_bytes(ram) / (2 * MiB);
 }
@@ -334,6 +324,39 @@ static int choose_and_back(struct ram *ram, const struct ram_config *config,
 	return ram_back(ram, wants_anonymous(ram), err);
 }
 
+/* Where the nodes of the plan begin is where their memory is to come from. */
+static void ram_bind(struct ram *ram)
+{
+	const struct moat_placement *p = ram->placement;
+	uint64_t at = 0;
+	int r;
+
+	for (size_t i = 0; p && p->ram_bound && i < p->n_nodes; i++) {
+		const struct moat_placed_node *node = &p->node[i];
+
+		r = node->ram_bytes == 0
+			    ? 0
+			    : bind_memory(ram->base + at, node->ram_bytes,
+					  (unsigned int)node->host_node);
+		if (r < 0) {
+			log_warn("guest RAM cannot be bound to node %d: %s; it "
+				 "comes from any node",
+				 node->host_node, strerror(-r));
+			return;
+		}
+		at += node->ram_bytes;
+	}
+}
+
+enum hugepages ram_dir_hugepages(const char *dir)
+{
+	struct statfs st;
+
+	if (statfs(dir, &st) < 0 || st.f_type != HUGETLBFS_MAGIC)
+		return HUGEPAGES_OFF;
+	return (uint64_t)st.f_bsize == GiB ? HUGEPAGES_1G : HUGEPAGES_2M;
+}
+
 struct ram *ram_new(const struct ram_config *config)
 {
 	struct ram *ram = calloc(1, sizeof(*ram));
@@ -344,6 +367,7 @@ struct ram *ram_new(const struct ram_config *config)
 	ram->fd = -1;
 	ram->host = config->host ? config->host : &moat_this_host;
 	ram->mem_path = config->mem_path;
+	ram->placement = config->placement;
 	return ram;
 }
 
@@ -359,6 +383,7 @@ int ram_create(const struct ram_config *config, struct ram **ret_ram,
 	r = choose_and_back(ram, config, err);
 	if (r < 0)
 		goto free_ram;
+	ram_bind(ram);
 	r = ram_advise(ram, config->hugepages != HUGEPAGES_OFF, err);
 	if (r < 0)
 		goto unmap;
@@ -370,124 +395,6 @@ unmap:
 free_ram:
 	free(ram);
 	return r;
-}
-
-/* What the populating threads share. */
-struct populate_job {
-	struct ram *ram;
-	bool (*cancelled)(void *opaque);
-	void *opaque;
-	uint64_t chunk;		/* bytes */
-	_Atomic(uint64_t) next; /* offset of the next chunk to take */
-	_Atomic(int) error;	/* the first negative errno */
-};
-
-/*
- * For Linux before 5.14. A file's memory is allocated by a call that can
- * fail, where touching would mean SIGBUS; anonymous memory has none.
- */
-static int populate_old(const struct ram *ram, uint64_t offset, uint64_t len)
-{
-	volatile uint8_t *page = ram->base + offset;
-	int r = 0;
-
-	if (ram->fd >= 0) {
-		do {
-			r = fallocate(ram->fd, 0, (off_t)offset, (off_t)len);
-		} while (r < 0 && errno == EINTR);
-		return r < 0 ? -errno : 0;
-	}
-	/* A write, or all would share the page of zeroes; still all zero. */
-	for (; len > 0; len -= SMALL_PAGE, page += SMALL_PAGE)
-		(void)__atomic_fetch_or(page, 0, __ATOMIC_RELAXED);
-	return 0;
-}
-
-static int populate_range(struct ram *ram, uint64_t offset, uint64_t len)
-{
-	int r;
-
-	do {
-		r = madvise(ram->base + offset, len, MADV_POPULATE_WRITE) < 0
-			    ? -errno
-			    : 0;
-	} while (r == -EINTR || r == -EAGAIN);
-	return r == -EINVAL ? populate_old(ram, offset, len) : r;
-}
-
-static void *populate_worker(void *opaque)
-{
-	struct populate_job *job = opaque;
-	uint64_t total = ram_bytes(job->ram), offset;
-	int r;
-
-	while (job->error == 0) {
-		offset = atomic_fetch_add(&job->next, job->chunk);
-		if (offset >= total)
-			break;
-		if (job->cancelled && job->cancelled(job->opaque))
-			r = -EINTR;
-		else
-			r = populate_range(job->ram, offset,
-					   min_u64(job->chunk, total - offset));
-		if (r < 0) {
-			int none = 0;
-
-			(void)atomic_compare_exchange_strong(&job->error, &none,
-							     r);
-		}
-	}
-	return NULL;
-}
-
-static unsigned int populate_threads(uint64_t n_chunks)
-{
-	unsigned int n = 1;
-	cpu_set_t cpus;
-
-	/* Of the CPUs that this process may use. */
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		n = (unsigned int)CPU_COUNT(&cpus);
-	if (n > POPULATE_THREADS_MAX)
-		n = POPULATE_THREADS_MAX;
-	if (n > n_chunks)
-		n = (unsigned int)n_chunks;
-	return n ? n : 1;
-}
-
-static int populate_error(const struct ram *ram, int r, struct moat_err *err)
-{
-	if (r == -EINTR)
-		return moat_fail(err, r, "interrupted");
-	return moat_fail(err, r,
-			 "the host ran out of memory for guest RAM of %llu MiB "
-			 "(pages of %llu KiB): %s",
-			 (unsigned long long)(ram_bytes(ram) / MiB),
-			 (unsigned long long)(ram->page_size / KiB),
-			 strerror(-r));
-}
-
-int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
-		 struct moat_err *err)
-{
-	struct populate_job job = {
-		.ram = ram,
-		.cancelled = cancelled,
-		.opaque = opaque,
-		.chunk = max_u64(ram->page_size, POPULATE_CHUNK),
-	};
-	pthread_t thread[POPULATE_THREADS_MAX];
-	unsigned int n, started = 0;
-
-	n = populate_threads((ram_bytes(ram) + job.chunk - 1) / job.chunk);
-	/* This thread is one of them; fewer than wanted only take longer. */
-	while (started < n - 1 &&
-	       thread_start(&thread[started], populate_worker, &job) == 0)
-		started++;
-	(void)populate_worker(&job);
-	while (started > 0)
-		(void)pthread_join(thread[--started], NULL);
-	return job.error ? populate_error(ram, job.error, err) : 0;
 }
 
 void ram_destroy(struct ram *ram)

@@ -25,6 +25,7 @@
 #include "vmm-glue/options.h"
 
 struct moat_host;
+struct moat_placement;
 struct ram;
 
 struct ram_config {
@@ -32,7 +33,16 @@ struct ram_config {
 	enum hugepages hugepages;
 	const char *mem_path;	      /* NULL: memfd */
 	const struct moat_host *host; /* NULL: this machine */
+	/*
+	 * Which node each part comes from, and whether huge pages are to be
+	 * taken when @hugepages does not say; NULL: any, as there are. It
+	 * outlives the RAM.
+	 */
+	const struct moat_placement *placement;
 };
+
+/** ram_dir_hugepages() - what pages a directory gives; AUTO is no answer */
+enum hugepages ram_dir_hugepages(const char *dir);
 
 /**
  * ram_create() - take address space and, of huge pages, the memory too

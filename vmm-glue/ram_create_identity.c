@@ -5,9 +5,14 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
+#include <moat/log.h>
+#include <moat/placement.h>
+
 #include "common/util.h"
+#include "vmm-glue/bind.h"
 #include "vmm-glue/host_memory.h"
 #include "vmm-glue/ram_identity.h"
 #include "vmm-glue/ram_internal.h"
@@ -44,6 +49,25 @@ static uint64_t spare_bytes(const struct ram *ram)
 	return pool.free * ram->page_size;
 }
 
+/*
+ * Which pages go where is not known before they are there, so only the first
+ * node of the plan counts, as a wish.
+ */
+static void bind_softly(struct ram *ram)
+{
+	const struct moat_placement *p = ram->placement;
+	int r;
+
+	if (!p || p->n_nodes == 0)
+		return;
+	r = bind_memory_softly(ram->base, ram_bytes(ram),
+			       (unsigned int)p->node[0].host_node);
+	if (r < 0)
+		log_warn("guest RAM cannot be bound to node %d: %s; it comes "
+			 "from any node",
+			 p->node[0].host_node, strerror(-r));
+}
+
 /* @spare: bytes to take besides, and give back. */
 static int take_and_arrange(struct ram *ram, uint64_t spare,
 			    bool (*cancelled)(void *opaque), void *opaque,
@@ -58,7 +82,8 @@ static int take_and_arrange(struct ram *ram, uint64_t spare,
 	r = ram_back(ram, false, err);
 	if (r < 0)
 		goto restore_size;
-	r = ram_populate(ram, cancelled, opaque, err);
+	bind_softly(ram);
+	r = ram_populate_softly(ram, cancelled, opaque, err);
 	if (r < 0)
 		goto unmap;
 	pages.fd = ram->fd;

@@ -16,6 +16,7 @@ struct ram {
 	uint8_t *base; /* of low RAM; high RAM follows */
 	const struct moat_host *host;
 	const char *mem_path;
+	const struct moat_placement *placement; /* NULL: any node will do */
 	struct ram_identity *identity; /* NULL: RAM is placed by @size */
 };
 
@@ -38,5 +39,9 @@ int ram_back(struct ram *ram, bool anonymous, struct moat_err *err);
 int ram_advise(struct ram *ram, bool thp, struct moat_err *err);
 
 void ram_close_file(struct ram *ram);
+
+/** ram_populate_softly() - ram_populate() on the plan's first node alone */
+int ram_populate_softly(struct ram *ram, bool (*cancelled)(void *opaque),
+			void *opaque, struct moat_err *err);
 
 #endif /* MOAT_VMM_RAM_INTERNAL_H */

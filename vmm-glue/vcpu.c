@@ -26,6 +26,7 @@
 
 #include "common/util.h"
 #include "vmm-glue/kvm_sys.h"
+#include "vmm-glue/placing.h"
 #include "vmm-glue/thread.h"
 #include "vmm-glue/timeline.h"
 #include "vmm-glue/vcpu.h"
@@ -341,6 +342,7 @@ static void *vcpu_main(void *opaque)
 	(void)snprintf(name, sizeof(name), "%.7s/vcpu%u",
 		       vcpu->vcpus->config.name, vcpu->id % 1000);
 	(void)pthread_setname_np(pthread_self(), name);
+	placing_bind_vcpu(vcpu->vcpus->config.placement, vcpu->id);
 	while (await_run(vcpu)) {
 		vcpu_work_do(vcpu->vcpus->config.work);
 		if (vcpu->id == 0)

@@ -30,7 +30,8 @@ struct vcpus_config {
 	struct vcpu_work *work; /* what each thread does before it runs */
 	unsigned int n;		/* their APIC ids are 0 to n - 1 */
 	const char *name;	/* the guest's, for thread names */
-	bool resettable;	/* keep what vcpus_reset() needs */
+	const struct moat_placement *placement; /* NULL: threads run anywhere */
+	bool resettable;		/* keep what vcpus_reset() needs */
 	const struct platform_ops *ops; /* request() is called */
 	/* A vCPU met its end; called once, from its thread. */
 	void (*died)(void *opaque);

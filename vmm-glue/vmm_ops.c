@@ -3,7 +3,10 @@
 #include <errno.h>
 
 #include "vmm-glue/layout.h"
+#include "vmm-glue/placing.h"
 #include "vmm-glue/vmm_ops.h"
+
+#define MSI_LOGICAL (1u << 2)
 
 static int map_memory(void *vmm, uint64_t gpa, uint64_t len, void *host,
 		      unsigned int *ret_handle)
@@ -89,8 +92,11 @@ static void msi_disconnect(void *vmm, unsigned int route)
 static int msi_commit(void *vmm)
 {
 	struct vmm_place *place = vmm;
+	int r = kvm_vm_msi_commit(place->vm, place);
 
-	return kvm_vm_msi_commit(place->vm, place);
+	if (r == 0)
+		place->msi_changed(place);
+	return r;
 }
 
 static int work_add(void *vmm, const struct moat_vcpu_work *work)
@@ -115,6 +121,41 @@ static void work_remove(void *vmm, const struct moat_vcpu_work *work)
 	vcpu_work_remove(place->work, work);
 }
 
+static bool thread_begin(void *vmm)
+{
+	struct vmm_place *place = vmm;
+
+	return placing_bind_device(place->placement, place->index);
+}
+
+/*
+ * The vCPU that a message is for, of several the first; -1: not to be told.
+ * In logical mode the destination is taken for a bit a vCPU, which is what
+ * systems of up to eight processors set up; it is a hint only.
+ * Source: Intel SDM volume 3, "Message Address Register Format".
+ */
+static int msi_vcpu(const struct moat_msi_msg *msg)
+{
+	uint32_t destination = msg->address >> 12 & 0xff;
+
+	if (msg->address >> 20 != 0xfee || destination == 0xff)
+		return -1;
+	if (!(msg->address & MSI_LOGICAL))
+		return (int)destination;
+	return destination ? __builtin_ctz(destination) : -1;
+}
+
+static int msi_cpu(void *vmm, const struct moat_msi_msg *msg)
+{
+	struct vmm_place *place = vmm;
+	const struct moat_placement *p = place->placement;
+	int vcpu = msi_vcpu(msg);
+
+	if (!p || vcpu < 0 || (unsigned int)vcpu >= p->n_vcpus)
+		return -1;
+	return p->vcpu[vcpu].cpu;
+}
+
 static void report_event(void *vmm, enum moat_event event, const char *detail)
 {
 	struct vmm_place *place = vmm;
@@ -136,5 +177,7 @@ const struct moat_vmm_ops vmm_kvm_ops = {
 	.vcpu_work_add = work_add,
 	.vcpu_work_run = work_run,
 	.vcpu_work_remove = work_remove,
+	.thread_begin = thread_begin,
+	.msi_cpu = msi_cpu,
 	.event = report_event,
 };

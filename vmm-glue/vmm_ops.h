@@ -3,6 +3,7 @@
 #ifndef MOAT_VMM_VMM_OPS_H
 #define MOAT_VMM_VMM_OPS_H
 
+#include <moat/placement.h>
 #include <moat/vmm.h>
 
 #include "vmm-glue/iobus.h"
@@ -20,11 +21,15 @@ struct vmm_place {
 	const struct layout *layout;
 	struct iobus *mmio, *pio;
 	struct vcpu_work *work;
+	const struct moat_placement *placement; /* NULL: nothing is placed */
+	size_t index;				/* of the device there */
 	struct pci_slot slot; /* known once it is plugged into the PCI host */
 	/* Called from any thread, with the device's lock held. */
 	void (*event)(struct vmm_place *place, enum moat_event event,
 		      const char *detail);
-	void *opaque; /* event()'s */
+	/* The messages that the guest wants are others now; the same. */
+	void (*msi_changed)(struct vmm_place *place);
+	void *opaque; /* for both */
 };
 
 extern const struct moat_vmm_ops vmm_kvm_ops;

@@ -649,6 +649,24 @@ static void vmm_work_remove(void *opaque, const struct moat_vcpu_work *work)
 	vmm->work = NULL;
 }
 
+static bool vmm_thread_begin(void *opaque)
+{
+	struct fake_vmm *vmm = opaque;
+
+	vmm->n_begun++;
+	vmm->begun = pthread_self();
+	return !vmm->crowded;
+}
+
+static int vmm_msi_cpu(void *opaque, const struct moat_msi_msg *msg)
+{
+	struct fake_vmm *vmm = opaque;
+	unsigned int cpu = msg->data & 0xff;
+
+	vmm->cpu_questions++;
+	return cpu == 0xff ? -1 : (int)cpu;
+}
+
 const struct moat_vmm_ops fake_vmm_ops = {
 	.map_memory = vmm_map_memory,
 	.unmap_memory = vmm_unmap_memory,
@@ -663,6 +681,8 @@ const struct moat_vmm_ops fake_vmm_ops = {
 	.vcpu_work_add = vmm_work_add,
 	.vcpu_work_run = vmm_work_run,
 	.vcpu_work_remove = vmm_work_remove,
+	.msi_cpu = vmm_msi_cpu,
+	.thread_begin = vmm_thread_begin,
 	.event = vmm_event,
 };
 

@@ -180,6 +180,11 @@ struct fake_vmm {
 	enum moat_event event;
 	/* Run on the thread that asks, which stands for a vCPU. */
 	const struct moat_vcpu_work *work;
+	unsigned int n_begun; /* threads */
+	pthread_t begun;      /* the last of them */
+	bool crowded;	      /* vCPUs use their CPUs */
+	/* Messages by their data: the CPU is its lowest byte, 0xff: any. */
+	unsigned int cpu_questions;
 };
 
 extern const struct moat_vmm_ops fake_vmm_ops;

@@ -84,6 +84,28 @@ START_TEST(all_give_the_same_results)
 }
 END_TEST
 
+/* The thread, and no other, is shown to the VMM, which may have crowded it. */
+START_TEST(a_thread_for_the_device_is_the_vmms_to_bind)
+{
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(modes); i++) {
+		enum moat_pio_mode mode = modes[i / 2];
+
+		fixture_init(&fx);
+		fx.spec.pio = mode;
+		fx.vmm.crowded = i % 2;
+		fixture_start(&fx);
+		ck_assert_uint_eq(fx.vmm.n_begun, mode == MOAT_PIO_THREAD);
+		moat_device_config_write(fx.dev, PCI_BASE_ADDRESS_1, 4, BAR1);
+		command(PCI_COMMAND_IO);
+		check_results();
+		if (mode == MOAT_PIO_THREAD)
+			ck_assert(pthread_equal(fake_pio.last, fx.vmm.begun));
+		ck_assert_uint_eq(fx.vmm.n_begun, mode == MOAT_PIO_THREAD);
+		fixture_fini(&fx);
+	}
+}
+END_TEST
+
 /* What ends the guest's decoding of the BAR, and ends all permission. */
 static void decode_off(void)
 {
@@ -384,8 +406,9 @@ START_TEST(start_under_sweep)
 }
 END_TEST
 
-CHECK_MAIN("ports", all_give_the_same_results, permission_follows_decode,
-	   no_permission_before_decode,
+CHECK_MAIN("ports", all_give_the_same_results,
+	   a_thread_for_the_device_is_the_vmms_to_bind,
+	   permission_follows_decode, no_permission_before_decode,
 	   a_vcpu_that_is_late_is_permitted_and_gives_back,
 	   a_vcpu_that_starts_later_is_permitted, four_vcpus_at_once, refusals,
 	   no_ports_no_refusal, a_vmm_without_work_for_its_threads,

@@ -42,7 +42,10 @@ if [ -e $noiommu ]; then
 	echo Y > $noiommu
 fi
 huge_pages 0 0
+options=(-place off)
 refuses "guest RAM needs 64 huge pages of 2 MiB, 0 are free, 64 are missing; reserve them with: echo 64 > $pages"
+options=(-place node=0)
+refuses "guest RAM needs 64 huge pages of 2 MiB, 0 are free on node 0, 64 are missing; reserve them with: echo 64 > $huge/node0/hugepages/hugepages-2048kB/nr_hugepages"
 huge_pages 100 0
 options=(-hugepages off)
 refuses 'dma=none needs guest RAM in huge pages; leave -hugepages off away'

@@ -213,6 +213,10 @@ static void not_in_pages(void)
 {
 	opts.hugepages = HUGEPAGES_1G;
 }
+static void bad_place(void)
+{
+	opts.place = "here";
+}
 static void too_many_devices(void)
 {
 	static char spec[PCI_HOST_PLACES + 1][32];
@@ -242,6 +246,7 @@ static const struct {
 	{ serial_in_no_dir, "-serial file:/nonexistent/x", false },
 	{ bad_timeline, "-timeline /nonexistent/x", false },
 	{ not_in_pages, "1 GiB", false },
+	{ bad_place, "-place: 'here'", true },
 	{ too_many_devices, "-pcidevice is given 32 times", true },
 };
 

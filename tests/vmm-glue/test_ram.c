@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <moat/placement.h>
+
 #include "common/host.h"
 #include "common/io.h"
 #include "tests/check_main.h"
@@ -356,6 +358,67 @@ START_TEST(populating_touches_all_of_it)
 }
 END_TEST
 
+/* Of @addr's mapping: how the kernel shows where its pages come from. */
+static void policy_of(const void *addr, char policy[64])
+{
+	FILE *f = fopen("/proc/self/numa_maps", "re");
+	char line[1024];
+	void *start;
+
+	policy[0] = '\0';
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%p %63s", &start, policy) == 2 &&
+		    start == addr)
+			break;
+		else
+			policy[0] = '\0';
+	if (f)
+		(void)fclose(f);
+}
+
+/*
+ * Two nodes in the plan, which are one on the machine: halves are populated
+ * by different threads, and bound.
+ */
+START_TEST(ram_is_from_the_nodes_of_the_plan)
+{
+	struct moat_placed_node node[2] = {
+		{ .host_node = 0, .ram_bytes = 50 * MiB },
+		{ .host_node = 0, .ram_bytes = 16 * MiB }, /* no CPUs */
+	};
+	const struct moat_placement placement = {
+		.pages = MOAT_PLACE_PAGES_SMALL,
+		.ram_bound = true,
+		.n_nodes = 2,
+		.node = node,
+	};
+	const struct ram_config config = {
+		.size = { .low = 66 * MiB },
+		.hugepages = HUGEPAGES_AUTO,
+		.host = &host,
+		.placement = &placement,
+	};
+	struct moat_set nodes;
+	char policy[64];
+	struct ram *ram;
+	uint8_t *base;
+
+	setup();
+	ck_assert_int_eq(moat_topology_allowed(&node[0].cpus, &nodes), 0);
+	ck_assert_int_eq(ram_create(&config, &ram, &err), 0);
+	base = ram_at(ram, 0, 66 * MiB);
+	ck_assert_uint_eq(resident(base, 66 * MiB), 0);
+	ck_assert_int_eq(ram_populate(ram, NULL, NULL, &err), 0);
+	ck_assert_uint_eq(resident(base, 66 * MiB), 66 * MiB);
+	policy_of(base, policy);
+	/* Without numa_maps the kernel has no NUMA. */
+	if (policy[0])
+		ck_assert_str_eq(policy, "bind:0");
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
 static bool yes(void *opaque)
 {
 	++*(atomic_uint *)opaque;
@@ -442,6 +505,7 @@ CHECK_MAIN("ram", a_shortage_says_how_many_and_how_to_reserve_them,
 	   sizes_are_multiples_of_the_pages, auto_takes_what_there_is,
 	   anonymous_memory_stands_in_for_a_memfd_without_huge_pages,
 	   guest_addresses_translate_in_one_place, populating_touches_all_of_it,
-	   populating_can_be_interrupted, a_forked_child_has_no_guest_ram,
+	   ram_is_from_the_nodes_of_the_plan, populating_can_be_interrupted,
+	   a_forked_child_has_no_guest_ram,
 	   mem_path_takes_memory_file_systems_only,
 	   mem_path_on_tmpfs_leaves_no_name_behind)

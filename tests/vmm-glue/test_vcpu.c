@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <moat/placement.h>
+
 #include "common/util.h"
 #include "tests/check_main.h"
 #include "tests/vmm-glue/fake_kvm.h"
@@ -243,6 +245,8 @@ static const struct platform_ops ops = { .request = on_request };
 
 static struct layout layout;
 
+static const struct moat_placement *placement;
+
 static int create(unsigned int n, bool resettable)
 {
 	const struct vcpus_config config = {
@@ -251,6 +255,7 @@ static int create(unsigned int n, bool resettable)
 		.mmio = &mmio,
 		.pio = &pio,
 		.work = &work,
+		.placement = placement,
 		.n = n,
 		.name = "a guest with a long name",
 		.resettable = resettable,
@@ -725,7 +730,59 @@ START_TEST(work_has_an_end)
 }
 END_TEST
 
-CHECK_MAIN("vcpu", work_is_done_on_every_thread_before_it_runs_and_when_asked,
+/* ---- where they run ---- */
+
+static struct moat_set ran_on[2]; /* by the vCPU's number */
+static atomic_uint n_ran;
+
+static int guest_looks_where(struct fake_vcpu *vcpu, struct kvm_run *run)
+{
+	static _Thread_local bool looked;
+	struct moat_set nodes;
+
+	(void)run;
+	if (!looked) {
+		(void)moat_topology_allowed(&ran_on[vcpu - fake.vcpu], &nodes);
+		atomic_fetch_add(&n_ran, 1);
+	}
+	looked = true;
+	(void)usleep(200);
+	return -EINTR;
+}
+
+START_TEST(each_runs_where_the_plan_says)
+{
+	struct moat_placed_node node = { .n_vcpus = 2 };
+	struct moat_placed_vcpu vcpu[] = { { 0, -1 }, { 0, 0 } };
+	const struct moat_placement p = {
+		.n_nodes = 1,
+		.node = &node,
+		.n_vcpus = 2,
+		.vcpu = vcpu,
+	};
+	struct moat_set nodes, one = { { 0 } };
+
+	setup();
+	ck_assert_int_eq(moat_topology_allowed(&node.cpus, &nodes), 0);
+	vcpu[1].cpu = moat_set_next(&node.cpus, 0);
+	moat_set_add(&one, (unsigned int)vcpu[1].cpu);
+	placement = &p;
+	ck_assert_int_eq(create(2, false), 0);
+	fake.vcpu[0].guest = fake.vcpu[1].guest = guest_looks_where;
+	ck_assert_int_eq(vcpus_start(vcpus, &err), 0);
+	for (int i = 0; i < 10000 && atomic_load(&n_ran) < 2; i++)
+		(void)usleep(500);
+	vcpus_stop(vcpus);
+	ck_assert_uint_eq(n_ran, 2);
+	ck_assert_mem_eq(&ran_on[0], &node.cpus, sizeof(one));
+	ck_assert_mem_eq(&ran_on[1], &one, sizeof(one));
+	placement = NULL;
+	teardown();
+}
+END_TEST
+
+CHECK_MAIN("vcpu", each_runs_where_the_plan_says,
+	   work_is_done_on_every_thread_before_it_runs_and_when_asked,
 	   work_has_an_end,
 	   cpuid_tells_one_socket_of_single_threaded_cores_on_intel,
 	   cpuid_tells_one_socket_of_single_threaded_cores_on_amd,

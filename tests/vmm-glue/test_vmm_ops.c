@@ -115,5 +115,42 @@ START_TEST(traps_lie_beside_the_platform)
 }
 END_TEST
 
+/* Physical mode: an APIC id, which is the vCPU's number; logical: a bit each. */
+static const struct {
+	uint64_t address;
+	int want; /* CPU */
+} message_cases[] = {
+	{ 0xfee00000, 10 }, /* vCPU 0 */
+	{ 0xfee02000, 30 }, /* vCPU 2 */
+	{ 0xfee01000, -1 }, /* vCPU 1 has none of its own */
+	{ 0xfee03000, -1 }, /* there are three */
+	{ 0xfeeff000, -1 }, /* all */
+	{ 0xfee04004, 30 }, /* logical: the third bit */
+	{ 0xfee05004, 10 }, /* the lowest of two */
+	{ 0xfee00004, -1 }, /* nobody */
+	{ 0xfed02000, -1 }, /* no interrupt at all */
+	{ 0x100000000 | 0xfee00000, -1 },
+};
+
+START_TEST(messages_are_for_the_cpus_of_vcpus)
+{
+	struct moat_placed_vcpu vcpu[] = { { 0, 10 }, { 0, -1 }, { 0, 30 } };
+	const struct moat_placement placement = { .n_vcpus = 3, .vcpu = vcpu };
+
+	for (size_t i = 0; i < ARRAY_SIZE(message_cases); i++) {
+		const struct moat_msi_msg msg = {
+			.address = message_cases[i].address,
+		};
+
+		place.placement = &placement;
+		ck_assert_msg(vmm_kvm_ops.msi_cpu(&place, &msg) ==
+				      message_cases[i].want,
+			      "case %zu", i);
+		place.placement = NULL;
+		ck_assert_int_eq(vmm_kvm_ops.msi_cpu(&place, &msg), -1);
+	}
+}
+END_TEST
+
 CHECK_MAIN("vmm_ops", memory_lies_beside_ram_and_platform,
-	   traps_lie_beside_the_platform)
+	   traps_lie_beside_the_platform, messages_are_for_the_cpus_of_vcpus)

@@ -205,6 +205,21 @@ void moat_device_hurry(struct moat_device *dev)
 	__attribute__((visibility("default")));
 
 /**
+ * moat_device_place_irqs() - have the host's interrupts follow the guest's
+ *
+ * Each message-signalled interrupt that the guest has in use is sent to the
+ * CPU that the VMM's msi_cpu() says, if the process may write
+ * /proc/irq/N/smp_affinity_list; else nothing happens. A vector whose CPU has
+ * not changed since the last call costs nothing, another a few file accesses:
+ * to be called after msi_commit(), by a thread that may wait, and not for each
+ * of a guest's writes.
+ * Return: 0, or -EBUSY when something else is going on with the device; then
+ * it is to be called again later.
+ */
+int moat_device_place_irqs(struct moat_device *dev)
+	__attribute__((visibility("default")));
+
+/**
  * moat_device_event_fd() - readable while the host has news of the device
  *
  * For poll(2), select(2) or epoll(7) only; then moat_device_take_events().

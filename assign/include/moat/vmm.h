@@ -128,6 +128,14 @@ struct moat_vmm_ops {
 	int (*msi_commit)(void *vmm);
 
 	/**
+	 * msi_cpu() - the host's CPU that is best interrupted for a message
+	 *
+	 * Asked by moat_device_place_irqs(), which see.
+	 * Return: its number, or -1: any.
+	 */
+	int (*msi_cpu)(void *vmm, const struct moat_msi_msg *msg);
+
+	/**
 	 * vcpu_work_add() - have @work run on every vCPU thread
 	 *
 	 * On each that starts from now on, before it first enters the guest;
@@ -142,6 +150,16 @@ struct moat_vmm_ops {
 	void (*vcpu_work_run)(void *vmm, const struct moat_vcpu_work *work);
 	/** vcpu_work_remove() - it runs nowhere when this returns */
 	void (*vcpu_work_remove)(void *vmm, const struct moat_vcpu_work *work);
+
+	/**
+	 * thread_begin() - called by a thread that the engine has for the
+	 * device, once, before it does anything for a vCPU
+	 *
+	 * It may bind itself to CPUs. Whoever plugs the device waits for it.
+	 * Return: has it CPUs that no vCPU uses? If so it looks for work for
+	 * a while before it sleeps, as does the vCPU that waits for it.
+	 */
+	bool (*thread_begin)(void *vmm);
 
 	/**
 	 * event() - report; the engine has no policy of its own
