@@ -6,14 +6,13 @@
  * power management registers; dsdt.asl has the few devices. The SSDT exists
  * for the numbers of the DSDT that are known at run time.
  *
- * Vocabulary: the area is the guest RAM given to tables; @next is where the
- * next one goes, and both host and guest addresses follow from it.
+ * Vocabulary: the area is the guest RAM given to tables.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "vmm-glue/acpi_regs.h"
+#include "vmm-glue/acpi_internal.h"
 #include "vmm-glue/dsdt.h"
 #include "vmm-glue/platform.h"
 #include "vmm-glue/pm_regs.h"
@@ -24,15 +23,8 @@
 
 #define IOAPIC_ID 0 /* what KVM's has at reset */
 
-struct area {
-	uint8_t *ram;
-	uint64_t next;
-	bool full;
-};
-
-/* Room for @len bytes, cleared. Return: NULL when the area is full. */
-static void *area_take(struct area *area, size_t len, uint64_t align,
-		       uint64_t *ret_gpa)
+void *acpi_area_take(struct acpi_area *area, size_t len, uint64_t align,
+		     uint64_t *ret_gpa)
 {
 	uint64_t gpa = align_up(area->next, align);
 
@@ -55,9 +47,8 @@ static uint8_t checksum(const void *data, size_t len)
 	return (uint8_t)-sum;
 }
 
-/* Called when all the rest of the table is there. */
-static void finish(struct acpi_header *header, const char *signature,
-		   uint8_t revision, size_t len)
+void acpi_finish(struct acpi_header *header, const char *signature,
+		 uint8_t revision, size_t len)
 {
 	memcpy(header->signature, signature, 4);
 	header->length = (uint32_t)len;
@@ -70,6 +61,13 @@ static void finish(struct acpi_header *header, const char *signature,
 	header->creator_revision = 1;
 	header->checksum = 0;
 	header->checksum = checksum(header, len);
+}
+
+void acpi_rename(struct acpi_header *header, const char id[8])
+{
+	memcpy(header->oem_table_id, id, sizeof(header->oem_table_id));
+	header->checksum = 0;
+	header->checksum = checksum(header, header->length);
 }
 
 static struct acpi_gas io_register(uint64_t port, uint8_t bits)
@@ -85,20 +83,20 @@ static struct acpi_gas io_register(uint64_t port, uint8_t bits)
 	};
 }
 
-static uint64_t add_dsdt(struct area *area)
+static uint64_t add_dsdt(struct acpi_area *area)
 {
 	uint64_t gpa = 0;
-	void *table = area_take(area, dsdt_aml_len, 16, &gpa);
+	void *table = acpi_area_take(area, dsdt_aml_len, 16, &gpa);
 
 	if (table)
 		memcpy(table, dsdt_aml, dsdt_aml_len);
 	return gpa;
 }
 
-static uint64_t add_facs(struct area *area)
+static uint64_t add_facs(struct acpi_area *area)
 {
 	uint64_t gpa = 0;
-	struct acpi_facs *facs = area_take(area, sizeof(*facs), 64, &gpa);
+	struct acpi_facs *facs = acpi_area_take(area, sizeof(*facs), 64, &gpa);
 
 	if (!facs)
 		return 0;
@@ -126,10 +124,10 @@ static void fill_fadt_pm(struct acpi_fadt *fadt)
 	fadt->p_lvl3_lat = FADT_LVL3_ABSENT;
 }
 
-static uint64_t add_fadt(struct area *area, uint64_t dsdt, uint64_t facs)
+static uint64_t add_fadt(struct acpi_area *area, uint64_t dsdt, uint64_t facs)
 {
 	uint64_t gpa = 0;
-	struct acpi_fadt *fadt = area_take(area, sizeof(*fadt), 16, &gpa);
+	struct acpi_fadt *fadt = acpi_area_take(area, sizeof(*fadt), 16, &gpa);
 
 	if (!fadt)
 		return 0;
@@ -146,16 +144,16 @@ static uint64_t add_fadt(struct area *area, uint64_t dsdt, uint64_t facs)
 		      FADT_RESET_REG_SUP | FADT_HEADLESS;
 	fadt->minor_version = 3;
 	memcpy(&fadt->hypervisor_id, "moat\0\0\0\0", 8);
-	finish(&fadt->header, "FACP", 6, sizeof(*fadt));
+	acpi_finish(&fadt->header, "FACP", 6, sizeof(*fadt));
 	return gpa;
 }
 
-static void add_cpu(struct area *area, uint8_t id)
+static void add_cpu(struct acpi_area *area, uint8_t id)
 {
 	struct acpi_madt_lapic *lapic;
 	uint64_t gpa;
 
-	lapic = area_take(area, sizeof(*lapic), 1, &gpa);
+	lapic = acpi_area_take(area, sizeof(*lapic), 1, &gpa);
 	if (lapic)
 		*lapic = (struct acpi_madt_lapic) {
 			.type = MADT_LAPIC,
@@ -167,12 +165,12 @@ static void add_cpu(struct area *area, uint8_t id)
 }
 
 /* LINT1 is the NMI of every processor, as on a PC. */
-static void add_nmi(struct area *area)
+static void add_nmi(struct acpi_area *area)
 {
 	struct acpi_madt_lapic_nmi *nmi;
 	uint64_t gpa;
 
-	nmi = area_take(area, sizeof(*nmi), 1, &gpa);
+	nmi = acpi_area_take(area, sizeof(*nmi), 1, &gpa);
 	if (nmi)
 		*nmi = (struct acpi_madt_lapic_nmi) {
 			.type = MADT_LAPIC_NMI,
@@ -187,13 +185,13 @@ static void add_nmi(struct area *area)
  * the PIT on pin 0, unlike a PC, so there is no override for it. The SCI is
  * a level, active high, as pm.c drives it.
  */
-static void add_ioapic(struct area *area)
+static void add_ioapic(struct acpi_area *area)
 {
 	struct acpi_madt_ioapic *ioapic;
 	struct acpi_madt_override *sci;
 	uint64_t gpa;
 
-	ioapic = area_take(area, sizeof(*ioapic), 1, &gpa);
+	ioapic = acpi_area_take(area, sizeof(*ioapic), 1, &gpa);
 	if (ioapic)
 		*ioapic = (struct acpi_madt_ioapic) {
 			.type = MADT_IOAPIC,
@@ -201,7 +199,7 @@ static void add_ioapic(struct area *area)
 			.id = IOAPIC_ID,
 			.address = LAYOUT_IOAPIC,
 		};
-	sci = area_take(area, sizeof(*sci), 1, &gpa);
+	sci = acpi_area_take(area, sizeof(*sci), 1, &gpa);
 	if (sci)
 		*sci = (struct acpi_madt_override) {
 			.type = MADT_OVERRIDE,
@@ -212,10 +210,10 @@ static void add_ioapic(struct area *area)
 		};
 }
 
-static uint64_t add_madt(struct area *area, unsigned int n_vcpus)
+static uint64_t add_madt(struct acpi_area *area, unsigned int n_vcpus)
 {
 	uint64_t gpa = 0;
-	struct acpi_madt *madt = area_take(area, sizeof(*madt), 16, &gpa);
+	struct acpi_madt *madt = acpi_area_take(area, sizeof(*madt), 16, &gpa);
 
 	if (!madt)
 		return 0;
@@ -226,20 +224,20 @@ static uint64_t add_madt(struct area *area, unsigned int n_vcpus)
 	add_ioapic(area);
 	add_nmi(area);
 	if (!area->full)
-		finish(&madt->header, "APIC", 5, area->next - gpa);
+		acpi_finish(&madt->header, "APIC", 5, area->next - gpa);
 	return gpa;
 }
 
-static uint64_t add_mcfg(struct area *area, const struct layout *layout)
+static uint64_t add_mcfg(struct acpi_area *area, const struct layout *layout)
 {
 	uint64_t gpa = 0;
-	struct acpi_mcfg *mcfg = area_take(area, sizeof(*mcfg), 16, &gpa);
+	struct acpi_mcfg *mcfg = acpi_area_take(area, sizeof(*mcfg), 16, &gpa);
 
 	if (!mcfg)
 		return 0;
 	mcfg->base = layout->ecam;
 	mcfg->last_bus = LAYOUT_BUSES - 1;
-	finish(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
+	acpi_finish(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
 	return gpa;
 }
 
@@ -255,12 +253,12 @@ static struct acpi_aml_name aml_name(const char *name, uint64_t value)
 	return aml;
 }
 
-static uint64_t add_ssdt(struct area *area, const struct layout *layout)
+static uint64_t add_ssdt(struct acpi_area *area, const struct layout *layout)
 {
 	const size_t scope_len = sizeof(struct acpi_ssdt) -
 				 offsetof(struct acpi_ssdt, pkg_length);
 	uint64_t gpa = 0;
-	struct acpi_ssdt *ssdt = area_take(area, sizeof(*ssdt), 16, &gpa);
+	struct acpi_ssdt *ssdt = acpi_area_take(area, sizeof(*ssdt), 16, &gpa);
 
 	if (!ssdt)
 		return 0;
@@ -273,7 +271,7 @@ static uint64_t add_ssdt(struct area *area, const struct layout *layout)
 	ssdt->window64[0] = aml_name("M64F", layout->mmio64);
 	ssdt->window64[1] = aml_name("M64L", layout->mmio64_last);
 	ssdt->ecam = aml_name("ECAF", layout->ecam);
-	finish(&ssdt->header, "SSDT", 2, sizeof(*ssdt));
+	acpi_finish(&ssdt->header, "SSDT", 2, sizeof(*ssdt));
 	return gpa;
 }
 
@@ -288,48 +286,54 @@ static void fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt)
 	rsdp->extended_checksum = checksum(rsdp, sizeof(*rsdp));
 }
 
-static uint64_t add_xsdt(struct area *area, const uint64_t *tables, size_t n)
+static uint64_t add_xsdt(struct acpi_area *area, const uint64_t *tables,
+			 size_t n)
 {
 	size_t len = sizeof(struct acpi_header) + n * sizeof(tables[0]);
 	uint64_t gpa = 0;
-	uint8_t *xsdt = area_take(area, len, 16, &gpa);
+	uint8_t *xsdt = acpi_area_take(area, len, 16, &gpa);
 
 	if (!xsdt)
 		return 0;
 	memcpy(xsdt + sizeof(struct acpi_header), tables,
 	       n * sizeof(tables[0]));
-	finish((struct acpi_header *)(void *)xsdt, "XSDT", 1, len);
+	acpi_finish((struct acpi_header *)(void *)xsdt, "XSDT", 1, len);
 	return gpa;
 }
 
-int acpi_build(const struct layout *layout, unsigned int n_vcpus, uint8_t *ram,
+int acpi_build(const struct acpi_config *config, uint8_t *ram,
 	       struct moat_err *err)
 {
-	struct area area = { .ram = ram, .next = LAYOUT_ACPI };
+	struct acpi_area area = { .ram = ram, .next = LAYOUT_ACPI };
 	struct acpi_rsdp *rsdp;
-	uint64_t tables[4];
+	uint64_t tables[7];
 	size_t n = 0;
 	uint64_t gpa, dsdt, facs, xsdt;
 
-	if (n_vcpus > CPUS_MAX)
+	if (config->n_vcpus > CPUS_MAX)
 		return moat_fail(err, -E2BIG,
 				 "%u vCPUs are more than the %d that have an "
 				 "APIC id; use fewer (-smp)",
-				 n_vcpus, CPUS_MAX);
-	rsdp = area_take(&area, sizeof(*rsdp), 16, &gpa);
+				 config->n_vcpus, CPUS_MAX);
+	rsdp = acpi_area_take(&area, sizeof(*rsdp), 16, &gpa);
 	dsdt = add_dsdt(&area);
 	facs = add_facs(&area);
 	tables[n++] = add_fadt(&area, dsdt, facs);
-	tables[n++] = add_madt(&area, n_vcpus);
-	tables[n++] = add_mcfg(&area, layout);
-	tables[n++] = add_ssdt(&area, layout);
+	tables[n++] = add_madt(&area, config->n_vcpus);
+	tables[n++] = add_mcfg(&area, config->layout);
+	tables[n++] = add_ssdt(&area, config->layout);
+	if (acpi_has_nodes(config)) {
+		tables[n++] = acpi_add_srat(&area, config);
+		tables[n++] = acpi_add_slit(&area, config);
+		tables[n++] = acpi_add_pxm(&area, config);
+	}
 	xsdt = add_xsdt(&area, tables, n);
 	if (!rsdp || area.full)
 		return moat_fail(
 			err, -ENOSPC,
 			"the ACPI tables for %u vCPUs do not fit "
 			"into %u KiB; use fewer (-smp)",
-			n_vcpus,
+			config->n_vcpus,
 			(unsigned int)((LAYOUT_ACPI_END - LAYOUT_ACPI) / KiB));
 	fill_rsdp(rsdp, xsdt);
 	return 0;

@@ -202,8 +202,81 @@ static_assert(sizeof(struct acpi_ssdt) == 36 + 8 + 5 * 14, "SSDT");
 #define AML_PKG_LEN2_LOW(len)  (uint8_t)(0x40 | ((len)&0xf))
 #define AML_PKG_LEN2_HIGH(len) (uint8_t)((len) >> 4)
 
-#define AML_NAME_OP	       0x08
-#define AML_QWORD_PREFIX       0x0e
-#define AML_SCOPE_OP	       0x10
+struct acpi_srat { /* 5.2.16 */
+	struct acpi_header header;
+	uint32_t reserved0; /* 1 */
+	uint8_t reserved1[8];
+} ACPI_PACKED;
+static_assert(sizeof(struct acpi_srat) == 48, "SRAT");
+
+enum acpi_srat_type { SRAT_CPU = 0, SRAT_MEMORY = 1 };
+
+#define SRAT_ENABLED (1u << 0)
+
+struct acpi_srat_cpu {
+	uint8_t type, length;
+	uint8_t domain_low;
+	uint8_t apic_id;
+	uint32_t flags;
+	uint8_t sapic_eid;
+	uint8_t domain_high[3];
+	uint32_t clock_domain;
+} ACPI_PACKED;
+static_assert(sizeof(struct acpi_srat_cpu) == 16, "SRAT processor");
+
+struct acpi_srat_memory {
+	uint8_t type, length;
+	uint32_t domain;
+	uint16_t reserved0;
+	uint64_t base, len;
+	uint32_t reserved1;
+	uint32_t flags;
+	uint64_t reserved2;
+} ACPI_PACKED;
+static_assert(sizeof(struct acpi_srat_memory) == 40, "SRAT memory");
+
+struct acpi_slit { /* 5.2.17; n squared bytes follow */
+	struct acpi_header header;
+	uint64_t n;
+} ACPI_PACKED;
+static_assert(sizeof(struct acpi_slit) == 44, "SLIT");
+
+/* "Name (_PXM, node)" */
+struct acpi_aml_pxm {
+	uint8_t name_op;
+	char name[4];
+	uint8_t byte_prefix;
+	uint8_t value;
+} ACPI_PACKED;
+
+/* "Device (Sdd_) { Name (_ADR, ...) Name (_PXM, node) }" */
+struct acpi_aml_slot {
+	uint8_t device_op[2];
+	uint8_t pkg_length; /* of itself and what follows, below 64 */
+	char name[4];
+	uint8_t adr_op;
+	char adr[4];
+	uint8_t dword_prefix;
+	uint32_t value;
+	struct acpi_aml_pxm pxm;
+} ACPI_PACKED;
+static_assert(sizeof(struct acpi_aml_slot) == 24, "a slot's AML");
+
+/* "Scope (\_SB.PCI0) {", and what is in it follows */
+struct acpi_pxm {
+	struct acpi_header header;
+	uint8_t scope_op;
+	uint8_t pkg_length[2]; /* of itself and what follows, below 4 KiB */
+	char scope[10];	       /* root, two names follow, the names */
+} ACPI_PACKED;
+static_assert(sizeof(struct acpi_pxm) == 36 + 13, "SSDT of nodes");
+
+#define AML_NAME_OP	 0x08
+#define AML_BYTE_PREFIX	 0x0a
+#define AML_DWORD_PREFIX 0x0c
+#define AML_EXT_PREFIX	 0x5b
+#define AML_DEVICE_OP	 0x82
+#define AML_QWORD_PREFIX 0x0e
+#define AML_SCOPE_OP	 0x10
 
 #endif /* MOAT_VMM_ACPI_REGS_H */

@@ -124,20 +124,37 @@ static int create_platform(struct machine *machine, struct moat_err *err)
 			     &machine->serial, err);
 }
 
-int machine_load(struct machine *machine, struct moat_err *err)
+static int load_kernel(struct machine *machine, struct moat_err *err)
 {
 	struct boot_entry entry;
 	int r;
 
 	r = boot_load(machine->boot, &machine->layout, machine->ram, &entry,
 		      err);
-	if (r < 0)
-		return r;
-	r = acpi_build(&machine->layout, machine->opts->smp,
-		       ram_at(machine->ram, 0, LAYOUT_ACPI_END), err);
-	if (r < 0)
-		return r;
-	return vcpus_set_entry(machine->vcpus, &entry, err);
+	return r < 0 ? r : vcpus_set_entry(machine->vcpus, &entry, err);
+}
+
+/* The devices are plugged: the tables have their places. */
+static int build_acpi(struct machine *machine, struct moat_err *err)
+{
+	struct acpi_slot slots[OPT_LIST_MAX];
+	const struct acpi_config config = {
+		.layout = &machine->layout,
+		.n_vcpus = machine->opts->smp,
+		.placement = placing_placement(machine->placing),
+		.slot = slots,
+		.n_slots = machine_devices_slots(machine->devices, slots),
+	};
+
+	return acpi_build(&config, ram_at(machine->ram, 0, LAYOUT_ACPI_END),
+			  err);
+}
+
+int machine_load(struct machine *machine, struct moat_err *err)
+{
+	int r = load_kernel(machine, err);
+
+	return r < 0 ? r : build_acpi(machine, err);
 }
 
 static int start_placing(struct machine *machine, struct moat_err *err)
@@ -266,7 +283,7 @@ static int build_beside(struct machine *machine, struct moat_err *err)
 	r = machine_memory_await_population(machine, err);
 	if (r < 0)
 		return r;
-	return machine_load(machine, err);
+	return load_kernel(machine, err);
 }
 
 /* A device's own error says more than what it led to elsewhere. */
@@ -291,6 +308,8 @@ static int plug(struct machine *machine, struct moat_err *err)
 	if (r < 0)
 		return r;
 	r = pci_host_assign(machine->pci, err);
+	if (r == 0)
+		r = build_acpi(machine, err);
 	if (r < 0)
 		return r;
 	machine_memory_plugging_ended(machine, PLUGGED);

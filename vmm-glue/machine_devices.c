@@ -451,6 +451,27 @@ int machine_devices_plug(struct machine_devices *devices,
 	return r;
 }
 
+size_t machine_devices_slots(const struct machine_devices *devices,
+			     struct acpi_slot slots[OPT_LIST_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < devices->n; i++) {
+		const struct vmm_place *place = &devices->device[i].place;
+		const struct pci_slot *slot = &place->slot;
+
+		if (!place->placement || slot->fn != 0)
+			continue;
+		/* A secondary bus has its port's device number. */
+		slots[n++] = (struct acpi_slot) {
+			.dev = slot->bus ? slot->bus : slot->dev,
+			.is_port = slot->bus != 0,
+			.node = place->placement->device[i].node,
+		};
+	}
+	return n;
+}
+
 void machine_devices_arm(struct machine_devices *devices)
 {
 	for (size_t i = 0; i < devices->n; i++)

@@ -17,6 +17,7 @@
 #include "vmm-glue/guard.h"
 #include "vmm-glue/options.h"
 #include "vmm-glue/placing.h"
+#include "vmm-glue/platform.h"
 #include "vmm-glue/vmm_ops.h"
 
 struct machine_devices;
@@ -84,6 +85,14 @@ void machine_devices_arm(struct machine_devices *devices);
  * A vCPU that turned on bus mastering goes on, and the device without it.
  */
 void machine_devices_leave_unarmed(struct machine_devices *devices);
+
+/**
+ * machine_devices_slots() - what is plugged in where, for the ACPI tables
+ * @slots: room for OPT_LIST_MAX
+ * Return: how many; none before they are plugged.
+ */
+size_t machine_devices_slots(const struct machine_devices *devices,
+			     struct acpi_slot slots[OPT_LIST_MAX]);
 
 /* As many fds as there can be devices, for poll(2). */
 #define MACHINE_DEVICES_FDS OPT_LIST_MAX

@@ -30,6 +30,7 @@ add_custom_command(
 set(MOAT_PLATFORM_SOURCES
   ${CMAKE_CURRENT_BINARY_DIR}/dsdt.c
   ${CMAKE_CURRENT_LIST_DIR}/acpi.c
+  ${CMAKE_CURRENT_LIST_DIR}/acpi_nodes.c
   ${CMAKE_CURRENT_LIST_DIR}/config_space.c
   ${CMAKE_CURRENT_LIST_DIR}/console.c
   ${CMAKE_CURRENT_LIST_DIR}/pci_assign.c

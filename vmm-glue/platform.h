@@ -7,12 +7,16 @@
 #ifndef MOAT_VMM_PLATFORM_H
 #define MOAT_VMM_PLATFORM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <moat/err.h>
 
 #include "vmm-glue/iobus.h"
 #include "vmm-glue/layout.h"
+
+struct moat_placement;
 
 /* What a device asks of the machine; callable from any vCPU thread. */
 enum machine_request {
@@ -66,13 +70,27 @@ void pm_reset(struct pm *pm);
 const struct moat_trap *pm_reset_port(const struct pm *pm);
 void pm_destroy(struct pm *pm);
 
+/* Something is plugged in here; each @dev once. */
+struct acpi_slot {
+	uint8_t dev;  /* device number on bus 0 */
+	bool is_port; /* a root port, with the device behind it */
+	int node;     /* of the placement; -1: not known */
+};
+
+struct acpi_config {
+	const struct layout *layout;
+	unsigned int n_vcpus; /* APIC ids are 0 to n - 1; at most 255 */
+	const struct moat_placement *placement; /* NULL: tell of no nodes */
+	const struct acpi_slot *slot;
+	size_t n_slots;
+};
+
 /**
- * acpi_build() - write RSDP, XSDT, FADT, FACS, MADT, MCFG, DSDT into guest
- * RAM at LAYOUT_ACPI
+ * acpi_build() - write RSDP, XSDT, FADT, FACS, MADT, MCFG, DSDT, SSDT into
+ * guest RAM at LAYOUT_ACPI; and SRAT and SLIT, when there are nodes
  * @ram:  host address of guest-physical 0, at least 1 MiB
- * @n_vcpus: their APIC ids are 0 to n - 1; at most 255
  */
-int acpi_build(const struct layout *layout, unsigned int n_vcpus, uint8_t *ram,
+int acpi_build(const struct acpi_config *config, uint8_t *ram,
 	       struct moat_err *err);
 
 #endif /* MOAT_VMM_PLATFORM_H */

@@ -404,6 +404,25 @@ int vcpus_check_number(struct kvm_vm *vm, unsigned int n, struct moat_err *err)
 			 n, max);
 }
 
+/*
+ * The guest believes that the cores of a package are on one node. APIC ids of
+ * packages are powers of two apart, so where nodes begin elsewhere packages
+ * are smaller than nodes.
+ */
+static unsigned int package_size(const struct vcpus_config *config)
+{
+	const struct moat_placement *p = config->placement;
+	unsigned int first = 0, size = 0;
+
+	for (size_t i = 0; p && i < p->n_nodes; i++) {
+		first += p->node[i].n_vcpus;
+		if (first < config->n)
+			size |= first;
+	}
+	/* The lowest bit that any node's first vCPU has. */
+	return size ? size & -size : config->n;
+}
+
 static int create_vcpu(struct vcpus *vcpus, unsigned int id,
 		       struct moat_err *err)
 {
@@ -424,7 +443,7 @@ static int create_vcpu(struct vcpus *vcpus, unsigned int id,
 		goto close_fd;
 	}
 	vcpu->run = run;
-	r = vcpu_state_init(vm, vcpu->fd, id, vcpus->config.n,
+	r = vcpu_state_init(vm, vcpu->fd, id, package_size(&vcpus->config),
 			    vcpus->config.layout, err);
 	if (r < 0)
 		goto unmap;

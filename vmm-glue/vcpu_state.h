@@ -18,18 +18,21 @@
 struct vcpu_state;
 
 /**
- * vcpu_cpuid_build() - what one of @n vCPUs reads with CPUID
+ * vcpu_cpuid_build() - what one of @n vCPUs of a package reads with CPUID
  * @supported:	  what KVM can do
  * @tsc_deadline: KVM's local APIC has the TSC deadline timer
  *
- * One socket of @n cores with one thread each. The caller frees it.
+ * A package of @n cores with one thread each. The caller frees it.
  * Return: 0 or -ENOMEM.
  */
 int vcpu_cpuid_build(const struct kvm_cpuid2 *supported, unsigned int apic_id,
 		     unsigned int n, bool tsc_deadline,
 		     struct kvm_cpuid2 **ret_cpuid);
 
-/** vcpu_state_init() - CPUID and MSRs as firmware would leave them */
+/**
+ * vcpu_state_init() - CPUID and MSRs as firmware would leave them
+ * @n: vCPUs in its package, whose APIC ids are alike but in the low bits
+ */
 int vcpu_state_init(struct kvm_vm *vm, int fd, unsigned int apic_id,
 		    unsigned int n, const struct layout *layout,
 		    struct moat_err *err);

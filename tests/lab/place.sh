@@ -15,6 +15,21 @@ cat > "$work/script" <<'END_OF_SCRIPT'
 . lib.sh
 mount_nvme
 cat /mnt/hello.txt
+for dir in /sys/bus/pci/devices/*; do
+	case $(cat "$dir/class") in
+	0x010802) echo "node of the disk: $(cat "$dir/numa_node")" ;;
+	0x020000) echo "node of the NIC: $(cat "$dir/numa_node")" ;;
+	esac
+done
+for dir in /sys/devices/system/node/node*; do
+	echo "${dir##*/}: CPUs $(cat "$dir/cpulist"), $(awk '/MemTotal/ {
+		print int($4 / 1024 / 64 + 0.9) * 64 }' "$dir/meminfo") MiB," \
+		"distances $(cat "$dir/distance")"
+done
+for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+	echo "${cpu##*/}: package $(cat "$cpu/topology/physical_package_id")"
+done
+echo "complaints: $(dmesg | grep -ciE 'srat: (error|invalid|bad)|not on the same node')"
 echo "the disk's interrupts: $(grep -c nvme0q /proc/interrupts)"
 sleep 1000
 END_OF_SCRIPT
@@ -86,6 +101,8 @@ is 'CPUs of vCPU 0' "$(allowed '*/vcpu0')" 2
 is 'CPUs of the NIC'\''s thread' "$(allowed 'ports/*')" 3
 is 'CPUs of the main thread' "$(allowed moat)" 0-1
 becomes 'CPUs of the interrupts' 2 interrupts_go_to
+has "$work/auto.log" 'node of the disk: 0' 'complaints: 0' \
+	'node0: CPUs 0, 512 MiB, distances 10'
 is 'RAM on the nodes' "$(ram bind:1)" "0:$((512 * 256))"
 is 'other bound memory' "$(ram bind:0)" 0:0
 "$moat" plan -place cpus=2-3 > "$work/plan.log"
@@ -107,6 +124,11 @@ has "$work/short.log" '128 are free on node 1' '128 are missing' \
 start both -smp 2 -m 512M -hugepages 2M -place node=0-1
 is 'CPUs of vCPU 0' "$(allowed '*/vcpu0')" 2
 is 'CPUs of vCPU 1' "$(allowed '*/vcpu1')" 0
+# The disk's node is the guest's first.
+has "$work/both.log" 'node of the disk: 0' 'complaints: 0' \
+	'node0: CPUs 0, 256 MiB, distances 10 20' \
+	'node1: CPUs 1, 256 MiB, distances 20 10' \
+	'cpu0: package 0' 'cpu1: package 1'
 is 'RAM from node 1' "$(ram bind:1)" 0:128
 is 'RAM from node 0' "$(ram bind:0)" 128:0
 is 'free huge pages' "$(cat "$(huge 0 free)" "$(huge 1 free)" | tr '\n' ' ')" '0 0 '
@@ -117,6 +139,8 @@ echo 0 > "$(huge 1 nr)"
 say off
 start off -smp 2 -m 512M -place off
 is 'CPUs of all threads' "$(allowed '*')" 0-3
+has "$work/off.log" 'node of the disk: -1' 'node of the NIC: -1' \
+	'node0: CPUs 0-1, 512 MiB' 'cpu1: package 0'
 # All of the device's node: the kernel's own choice.
 is 'CPUs of the interrupts' "$(interrupts_go_to)" 2-3
 is 'RAM bound to node 1' "$(ram bind:1)" 0:0

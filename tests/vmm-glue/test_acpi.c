@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <moat/placement.h>
+
 #include "common/util.h"
 #include "tests/check_main.h"
 #include "vmm-glue/acpi_regs.h"
@@ -19,12 +21,22 @@
 static uint8_t ram[LAYOUT_ACPI_END];
 static struct layout layout;
 
-static void build_tables(unsigned int n_vcpus)
+static void build_config(const struct acpi_config *config)
 {
 	struct moat_err err;
 
 	memset(ram, 0xa5, sizeof(ram)); /* the tables clear what they use */
-	ck_assert_int_eq(acpi_build(&layout, n_vcpus, ram, &err), 0);
+	ck_assert_int_eq(acpi_build(config, ram, &err), 0);
+}
+
+static void build_tables(unsigned int n_vcpus)
+{
+	const struct acpi_config config = {
+		.layout = &layout,
+		.n_vcpus = n_vcpus,
+	};
+
+	build_config(&config);
 }
 
 static void build(unsigned int n_vcpus)
@@ -182,10 +194,11 @@ END_TEST
 
 START_TEST(too_many_processors_are_refused)
 {
+	const struct acpi_config config = { .layout = &layout, .n_vcpus = 256 };
 	struct moat_err err;
 
 	build(1);
-	ck_assert_int_eq(acpi_build(&layout, 256, ram, &err), -E2BIG);
+	ck_assert_int_eq(acpi_build(&config, ram, &err), -E2BIG);
 	ck_assert_ptr_nonnull(strstr(err.msg, "256"));
 }
 END_TEST
@@ -207,7 +220,8 @@ static void save(const char *name, const void *data, size_t len)
 
 static void save_tables(void)
 {
-	static const char *const names[] = { "FACP", "APIC", "MCFG", "SSDT" };
+	static const char *const names[] = { "FACP", "APIC", "MCFG",
+					     "SSDT", "SRAT", "SLIT" };
 	const struct acpi_fadt *fadt = find_table("FACP");
 	const struct acpi_header *dsdt = table_at(fadt->x_dsdt, "DSDT");
 
@@ -269,7 +283,7 @@ static uint64_t next_integer(char **text)
 	static const char label[] = "[Integer] = ";
 	char *at = strstr(*text, label);
 
-	ck_assert_ptr_nonnull(at);
+	ck_assert_msg(at, "no integer in '%s'", *text);
 	return strtoull(at + strlen(label), text, 16);
 }
 
@@ -350,6 +364,195 @@ START_TEST(dsdt_agrees_with_the_machine)
 }
 END_TEST
 
+/* ---- nodes ---- */
+
+/* Two nodes, of which the first has more than what is below 4 GiB. */
+static struct moat_placed_node nodes[] = {
+	{ .host_node = 1, .ram_bytes = 4 * GiB, .n_vcpus = 1 },
+	{ .host_node = 0, .ram_bytes = 2 * GiB, .n_vcpus = 2 },
+};
+static struct moat_placed_vcpu vcpus[] = { { 0, 5 }, { 1, 1 }, { 1, -1 } };
+static uint8_t distances[] = { 10, 21, 22, 10 };
+static const struct moat_placement two_nodes = {
+	.ram_bound = true,
+	.n_nodes = 2,
+	.node = nodes,
+	.n_vcpus = 3,
+	.vcpu = vcpus,
+	.distance = distances,
+};
+
+static const struct acpi_slot slots[] = {
+	{ .dev = 1, .is_port = true, .node = 0 },
+	{ .dev = 0x1f, .is_port = true, .node = 1 },
+	{ .dev = 0x0a, .is_port = false, .node = 1 },
+	{ .dev = 2, .is_port = true, .node = -1 },
+};
+
+static const struct acpi_config with_nodes = {
+	.layout = &layout,
+	.n_vcpus = 3,
+	.placement = &two_nodes,
+	.slot = slots,
+	.n_slots = ARRAY_SIZE(slots),
+};
+
+static void build_nodes(const struct acpi_config *config)
+{
+	struct moat_err err;
+
+	ck_assert_int_eq(layout_init(&layout, 6 * GiB, 40, &err), 0);
+	build_config(config);
+}
+
+START_TEST(srat_says_whose_ram_it_is)
+{
+	static const struct acpi_srat_memory want[] = {
+		{ .domain = 0, .base = 0, .len = 3 * GiB },
+		{ .domain = 0, .base = 4 * GiB, .len = GiB },
+		{ .domain = 1, .base = 5 * GiB, .len = 2 * GiB },
+	};
+	const struct acpi_srat_memory *memory;
+	const struct acpi_srat_cpu *cpu;
+	const struct acpi_srat *srat;
+
+	build_nodes(&with_nodes);
+	srat = find_table("SRAT");
+	ck_assert_ptr_nonnull(srat);
+	ck_assert_uint_eq(srat->header.length, sizeof(*srat) +
+						       3 * sizeof(*cpu) +
+						       3 * sizeof(*memory));
+	cpu = (const void *)(srat + 1);
+	for (unsigned int i = 0; i < 3; i++, cpu++) {
+		ck_assert_uint_eq(cpu->type, 0);
+		ck_assert_uint_eq(cpu->apic_id, i);
+		ck_assert_uint_eq(cpu->flags, 1);
+		ck_assert_uint_eq(cpu->domain_low, vcpus[i].node);
+	}
+	memory = (const void *)cpu;
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++, memory++) {
+		ck_assert_uint_eq(memory->type, 1);
+		ck_assert_uint_eq(memory->flags, 1);
+		ck_assert_uint_eq(memory->domain, want[i].domain);
+		ck_assert_uint_eq(memory->base, want[i].base);
+		ck_assert_uint_eq(memory->len, want[i].len);
+	}
+}
+END_TEST
+
+START_TEST(slit_says_how_far)
+{
+	const struct acpi_slit *slit;
+
+	build_nodes(&with_nodes);
+	slit = find_table("SLIT");
+	ck_assert_ptr_nonnull(slit);
+	ck_assert_uint_eq(slit->n, 2);
+	ck_assert_uint_eq(slit->header.length, sizeof(*slit) + 4);
+	ck_assert_mem_eq(slit + 1, distances, sizeof(distances));
+}
+END_TEST
+
+/* Nobody bound its RAM, or it is where the host has it: it is not known. */
+START_TEST(no_nodes_that_are_not_known)
+{
+	struct moat_placement placement = two_nodes;
+	struct acpi_config config = with_nodes;
+
+	config.placement = NULL;
+	build_nodes(&config);
+	ck_assert_ptr_null(find_table("SRAT"));
+	config.placement = &placement;
+	placement.ram_bound = false;
+	build_nodes(&config);
+	ck_assert_ptr_null(find_table("SRAT"));
+	placement.ram_bound = true;
+	layout.identity = true;
+	build_config(&config);
+	ck_assert_ptr_null(find_table("SRAT"));
+	ck_assert_ptr_null(find_table("SLIT"));
+}
+END_TEST
+
+/* The second SSDT, which has the nodes of devices. */
+static const struct acpi_header *pxm_table(void)
+{
+	const struct acpi_header *xsdt = table_at(rsdp()->xsdt, "XSDT");
+	uint64_t gpa;
+
+	memcpy(&gpa, (const uint8_t *)xsdt + xsdt->length - sizeof(gpa),
+	       sizeof(gpa));
+	return table_at(gpa, "SSDT");
+}
+
+/* Evaluate @objects with all tables. */
+static char *evaluate(const char *objects)
+{
+	static char text[1 << 16];
+	char command[512];
+	FILE *out;
+	size_t n;
+
+	(void)snprintf(command, sizeof(command),
+		       "%s -b '%s' DSDT.aml SSDT.aml PXM.aml 2>&1", ACPIEXEC,
+		       objects);
+	out = run(command);
+	n = fread(text, 1, sizeof(text) - 1, out);
+	text[n] = '\0';
+	ck_assert_int_eq(pclose(out), 0);
+	return text;
+}
+
+static void save_with_pxm(void)
+{
+	const struct acpi_header *pxm;
+
+	save_tables();
+	pxm = pxm_table();
+	ck_assert_mem_eq(pxm->oem_table_id, "MOATPXM ", 8);
+	save("PXM.aml", pxm, pxm->length);
+}
+
+START_TEST(slots_have_their_nodes)
+{
+	char *text;
+
+	build_nodes(&with_nodes);
+	save_with_pxm();
+	text = evaluate("evaluate \\_SB.PCI0.S01_._ADR;"
+			"evaluate \\_SB.PCI0.S01_._PXM;"
+			"evaluate \\_SB.PCI0.S1F_._ADR;"
+			"evaluate \\_SB.PCI0.S1F_._PXM;"
+			"evaluate \\_SB.PCI0.S0A_._ADR;"
+			"evaluate \\_SB.PCI0.S0A_._PXM");
+	ck_assert_uint_eq(next_integer(&text), 0x00010000);
+	ck_assert_uint_eq(next_integer(&text), 0);
+	ck_assert_uint_eq(next_integer(&text), 0x001f0000);
+	ck_assert_uint_eq(next_integer(&text), 1);
+	ck_assert_uint_eq(next_integer(&text), 0x000affff);
+	ck_assert_uint_eq(next_integer(&text), 1);
+	/* They are on different nodes: the bridge is on none. */
+	text = evaluate("evaluate \\_SB.PCI0._PXM");
+	ck_assert_ptr_nonnull(strstr(text, "AE_NOT_FOUND"));
+	remove_tables();
+}
+END_TEST
+
+START_TEST(the_bridge_is_where_all_devices_are)
+{
+	struct acpi_config config = with_nodes;
+	char *text;
+
+	config.slot = slots + 1; /* two on node 1, one is not known */
+	config.n_slots--;
+	build_nodes(&config);
+	save_with_pxm();
+	text = evaluate("evaluate \\_SB.PCI0._PXM");
+	ck_assert_uint_eq(next_integer(&text), 1);
+	remove_tables();
+}
+END_TEST
+
 /* iasl reads each table back and has nothing to complain about. */
 START_TEST(tables_disassemble)
 {
@@ -357,8 +560,8 @@ START_TEST(tables_disassemble)
 	unsigned int done = 0;
 	FILE *out;
 
-	build(255);
-	save_tables();
+	build_nodes(&with_nodes);
+	save_with_pxm();
 	out = run(IASL " -d *.aml 2>&1");
 	while (fgets(line, sizeof(line), out)) {
 		done += strstr(line, "ASL Output:") ||
@@ -370,11 +573,14 @@ START_TEST(tables_disassemble)
 			      "%s", line);
 	}
 	ck_assert_int_eq(pclose(out), 0);
-	ck_assert_uint_eq(done, 5);
+	ck_assert_uint_eq(done, 8);
 	remove_tables();
 }
 END_TEST
 
 CHECK_MAIN("acpi", pointers_and_checksums, fadt_names_the_registers,
 	   madt_lists_the_processors, too_many_processors_are_refused,
-	   dsdt_agrees_with_the_machine, tables_disassemble)
+	   dsdt_agrees_with_the_machine, srat_says_whose_ram_it_is,
+	   slit_says_how_far, no_nodes_that_are_not_known,
+	   slots_have_their_nodes, the_bridge_is_where_all_devices_are,
+	   tables_disassemble)
