@@ -246,7 +246,8 @@ static int run_way(struct dma_bench *bench, enum way way, enum node node,
 		.map = map_all,
 		.opaque = &mapping,
 	};
-	struct nvme_config nvme_config = { .memory = memory };
+	struct nvme_config nvme_config = { .memory = memory,
+					   .vector = NVME_POLLED };
 	struct nvme *nvme = NULL;
 	int r;
 

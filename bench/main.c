@@ -15,6 +15,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "dma", cmd_dma, "transfers of an NVMe disk, fenced and not" },
+	{ "irq", cmd_irq, "interrupts of devices, to user space" },
 	{ "map", cmd_map, "memory mapped for devices, and populated" },
 	{ "record", cmd_record, "make a result of numbers from elsewhere" },
 };

@@ -60,7 +60,7 @@ struct nvme {
 	struct queue admin, io;
 	struct slot slot[NVME_DEPTH_MAX];
 	struct nvme_info info;
-	bool interrupts;
+	int vector;
 };
 
 static uint32_t read32(struct nvme *nvme, uint64_t reg)
@@ -231,8 +231,9 @@ static int make_queue(struct nvme *nvme, struct moat_err *err)
 	};
 	int r;
 
-	if (nvme->interrupts)
-		command.dw11 |= NVME_QUEUE_INTERRUPTS | 1u << 16;
+	if (nvme->vector != NVME_POLLED)
+		command.dw11 |= NVME_QUEUE_INTERRUPTS | (uint32_t)nvme->vector
+								<< 16;
 	queue_init(nvme, &nvme->io, 1);
 	r = admin(nvme, &command, "creating a completion queue", err);
 	if (r < 0)
@@ -308,7 +309,7 @@ int nvme_open(const struct nvme_config *config, struct nvme **ret_nvme,
 		return moat_fail(err, -ENOMEM, "out of memory");
 	nvme->function = config->function;
 	nvme->memory = config->memory;
-	nvme->interrupts = config->interrupts;
+	nvme->vector = config->vector;
 	r = enable(nvme, err);
 	if (r == 0)
 		r = identify(nvme, err);

@@ -31,7 +31,8 @@ struct nvme_info {
 struct nvme_config {
 	struct bench_function *function; /* of a disk that is nobody else's */
 	struct bench_memory *memory;	 /* mapped for it */
-	bool interrupts; /* MSI-X 0 for commands, 1 for transfers; else polled */
+	int vector; /* that ends of transfers interrupt by; or: */
+#define NVME_POLLED (-1)
 };
 
 /**
