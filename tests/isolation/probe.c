@@ -6,6 +6,8 @@
  *	probe BDF CASE...	run them; `probe BDF all` runs each of the table
  *	probe BDF memlock	with RLIMIT_MEMLOCK low and no CAP_IPC_LOCK
  *	probe BDF hold COMMAND	attach, fork and exec COMMAND, and wait
+ *	probe BDF regions	what VFIO itself refuses of a device with a ROM
+ *				and an MSI-X table in BAR 3: QEMU's e1000e
  *
  * Prints "isolation item N: ..." for what held, and the faults there were.
  * BDF is bound to vfio-pci.
@@ -15,9 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
+
+#include <linux/vfio.h>
 
 #include "tests/isolation/edu_host.h"
 
@@ -395,6 +400,71 @@ static void hold(const char *bdf, char **command)
 	}
 }
 
+static struct vfio_region_info region(int fd, uint32_t index)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info),
+					 .index = index };
+
+	if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
+		die("region %u: %s", index, strerror(errno));
+	return info;
+}
+
+static int ioeventfd(int fd, uint64_t offset, int event)
+{
+	struct vfio_device_ioeventfd request = {
+		.argsz = sizeof(request),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = offset,
+		.fd = event,
+	};
+
+	return ioctl(fd, VFIO_DEVICE_IOEVENTFD, &request) < 0 ? -errno : 0;
+}
+
+static void regions(const char *bdf)
+{
+	const struct moat_ioas_config config = {
+		.backend = getenv("MOAT_IOMMU"),
+	};
+	int fd, event = eventfd(0, EFD_CLOEXEC);
+	struct vfio_region_info info;
+	struct moat_ioas *ioas;
+	struct moat_bdf at;
+	struct moat_err err;
+	int r;
+
+	if (moat_bdf_parse(bdf, &at, &err) < 0 ||
+	    moat_ioas_create(&config, &ioas, &err) < 0 ||
+	    moat_ioas_attach(ioas, at, &fd, &err) < 0)
+		die("%s", err.msg);
+
+	info = region(fd, VFIO_PCI_ROM_REGION_INDEX);
+	if (info.size < PAGE)
+		die("no ROM of a page's size");
+	if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, (off_t)info.offset) !=
+	    MAP_FAILED)
+		die("the ROM can be mapped");
+	info = region(fd, VFIO_PCI_BAR0_REGION_INDEX);
+	if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, (off_t)info.offset) ==
+	    MAP_FAILED)
+		die("control: BAR 0 cannot be mapped: %s", strerror(errno));
+	(void)printf("isolation item 71: a ROM cannot be mapped\n");
+
+	r = ioeventfd(fd, info.offset + 0x10, event);
+	if (r < 0)
+		die("control: an ioeventfd in BAR 0: %s", strerror(-r));
+	info = region(fd, VFIO_PCI_BAR3_REGION_INDEX);
+	r = ioeventfd(fd, info.offset, event);
+	if (r != -EINVAL)
+		die("an ioeventfd on the MSI-X table gives %d", r);
+	(void)printf("isolation item 72: no ioeventfd on the MSI-X table\n");
+	(void)close(fd);
+	moat_ioas_detach(ioas, at);
+	moat_ioas_destroy(ioas);
+	(void)close(event);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
@@ -404,6 +474,8 @@ int main(int argc, char **argv)
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	if (strcmp(argv[2], "memlock") == 0)
 		memlock(argv[1]);
+	else if (strcmp(argv[2], "regions") == 0)
+		regions(argv[1]);
 	else if (strcmp(argv[2], "hold") == 0 && argc > 3)
 		hold(argv[1], argv + 3);
 	else
