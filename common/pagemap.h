@@ -26,4 +26,17 @@ int moat_pagemap_open(const struct moat_host *host, int *ret_fd);
  */
 int moat_pagemap_read(int fd, const void *addr, size_t n, uint64_t *ret_pa);
 
+/**
+ * moat_pagemap_page_size() - the size of the pages behind a range
+ * @last: its last byte
+ *
+ * More than the host's page size only where all of the range is of hugetlbfs,
+ * whose pages lie together and are aligned in both address spaces; the
+ * smallest of them, if there are several.
+ * Return: bytes; the host's page size when the kernel does not tell.
+ * Source: Linux Documentation/filesystems/proc.rst, smaps, KernelPageSize.
+ */
+uint64_t moat_pagemap_page_size(const struct moat_host *host, const void *addr,
+				const void *last);
+
 #endif /* MOAT_COMMON_PAGEMAP_H */

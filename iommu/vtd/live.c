@@ -14,6 +14,8 @@
 
 #include "common/io.h"
 #include "common/parse.h"
+#include "common/util.h"
+#include "iommu/vtd/caps.h"
 #include "iommu/vtd/live.h"
 #include "iommu/vtd/table_regs.h"
 
@@ -420,6 +422,23 @@ int live_source_read(const struct moat_host *host, struct moat_bdf bdf,
 	if (r < 0)
 		return r;
 	return live_source_decode(&parser, ret_source, err);
+}
+
+uint64_t live_largest_page(const struct moat_host *host, struct moat_bdf bdf)
+{
+	char path[PATH_MAX], name[MOAT_BDF_STRLEN], text[32];
+	struct vtd_caps caps = { 0 };
+	uint64_t sizes;
+
+	if (moat_path(path, "%s/bus/pci/devices/%s/iommu/intel-iommu/cap",
+		      host->sysfs, moat_bdf_str(bdf, name)) < 0 ||
+	    moat_read_text(path, text, sizeof(text)) < 0 ||
+	    moat_parse_u64(text, 16, &caps.cap) < 0)
+		return GiB;
+	sizes = vtd_page_sizes(&caps);
+	if (sizes & GiB)
+		return GiB;
+	return sizes & 2 * MiB ? 2 * MiB : 4 * KiB;
 }
 
 struct leaves {

@@ -60,6 +60,15 @@ int live_leaves_read(const struct moat_host *host, struct moat_bdf bdf,
 				 struct moat_err *err),
 		     void *opaque, struct moat_err *err);
 
+/**
+ * live_largest_page() - the largest page that tables for a device can have
+ *
+ * By its unit's capabilities; a unit that shows none is taken for one that
+ * has all.
+ * Return: bytes.
+ */
+uint64_t live_largest_page(const struct moat_host *host, struct moat_bdf bdf);
+
 /* The parsers, by line; for the functions above and for tests. */
 
 /* Where in dmar_translation_struct a reader is. */

@@ -13,187 +13,9 @@
 #include <unistd.h>
 
 #include "common/util.h"
-#include "fake_vfio.h"
 #include "iommu/vtd/live.h"
+#include "shown.h"
 #include "tests/check_main.h"
-
-#define RW	(MOAT_DMA_READ | MOAT_DMA_WRITE)
-#define PRESENT (UINT64_C(1) << 63)
-#define PAGE	UINT64_C(4096)
-#define NAME	"0000:04:08.0"
-#define INTEL	"sys/kernel/debug/iommu/intel/"
-#define ROOT	UINT64_C(0x12345000)
-#define TEXT	(1 << 20)
-
-static const struct moat_bdf dev = { 0, 4, 8, 0 };
-/* Nobody touches it. */
-static uint8_t *const memory = (uint8_t *)(uintptr_t)0x10000000;
-
-/* What the kernel shows: put together by a test, and spoilt by it. */
-static struct {
-	bool per_device; /* the newer layout */
-	bool scalable, first_stage;
-	char source[2048]; /* instead of what follows from the above */
-	char leaves[TEXT];
-	size_t len;
-} shown;
-
-static struct fake fake;
-static struct moat_ioas *ioas;
-static struct moat_err err;
-
-static void put_pages(const uint8_t *vaddr, uint64_t pa, size_t n)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	ck_assert_int_eq(moat_path(path, "%s/self/pagemap", fake.procfs), 0);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	ck_assert_int_ge(fd, 0);
-	for (size_t i = 0; i < n; i++) {
-		const uint64_t entry = PRESENT | (pa / PAGE + i);
-
-		ck_assert_int_eq(
-			pwrite(fd, &entry, sizeof(entry),
-			       (off_t)(((uintptr_t)vaddr / PAGE + i) * 8)),
-			(ssize_t)sizeof(entry));
-	}
-	(void)close(fd);
-}
-
-static void setup(void)
-{
-	struct moat_ioas_config config;
-	int fd = -1;
-
-	fake_init(&fake);
-	(void)fake_add_device(&fake, NAME, 4, "vfio-pci");
-	fake_link(&fake, "../../devices/virtual/iommu/dmar1",
-		  "sys/bus/pci/devices/" NAME "/iommu");
-	memset(&shown, 0, sizeof(shown));
-	config = fake_config(&fake);
-	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), 0);
-	ck_assert_msg(moat_ioas_attach(ioas, dev, &fd, &err) == 0, "%s",
-		      err.msg);
-	fake_vfio_ops.close(&fake, fd);
-}
-
-static void teardown(void)
-{
-	moat_ioas_detach(ioas, dev);
-	moat_ioas_destroy(ioas);
-	fake_assert_clean(&fake);
-	fake_fini(&fake);
-}
-
-static void map(uint64_t iova, uint64_t len, uint64_t pa, unsigned int prot)
-{
-	uint8_t *vaddr = memory + iova;
-
-	put_pages(vaddr, pa, (size_t)(len / PAGE));
-	ck_assert_msg(moat_ioas_map(ioas, iova, len, vaddr, prot, &err) == 0,
-		      "%s", err.msg);
-}
-
-/* ---- what the kernel shows ---- */
-
-static void add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void add(const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(shown.leaves + shown.len, TEXT - shown.len, fmt, ap);
-	va_end(ap);
-	ck_assert(n > 0 && (size_t)n < TEXT - shown.len);
-	shown.len += (size_t)n;
-}
-
-/* One page, the path to it by the layout's habit of leaving zeros out. */
-static void show_leaf(uint64_t iova, uint64_t addr, uint64_t size,
-		      uint64_t bits)
-{
-	const uint64_t table = shown.first_stage ? 7 : 3;
-	const uint64_t leaf = addr | bits | (size > PAGE ? 0x80 : 0);
-	const uint64_t path[] = {
-		0,
-		0x20000000 | table,
-		size == GiB ? leaf : (0x20001000 | table),
-		size == GiB ? 0 : (size == 2 * MiB ? leaf : 0x20002000 | table),
-		size == PAGE ? leaf : 0,
-	};
-
-	add("0x%013" PRIx64 " |\t0x%016" PRIx64 "\t0x%016" PRIx64
-	    "\t0x%016" PRIx64,
-	    iova / PAGE, path[0], path[1], path[2]);
-	for (unsigned int i = 3; i < 5; i++)
-		if (path[i] || !shown.per_device)
-			add("\t0x%016" PRIx64, path[i]);
-	add("\n");
-}
-
-static void show_range(uint64_t iova, uint64_t len, uint64_t pa, uint64_t size)
-{
-	for (uint64_t done = 0; done < len; done += size)
-		show_leaf(iova + done, pa + done, size,
-			  shown.first_stage ? 7 : 3);
-}
-
-static const char heading[] = "B.D.F\tRoot_entry\t\t\t\tContext_"
-			      "entry\t\t\t\tPASID\tPASID_table_entry\n";
-
-static void write_source(void)
-{
-	char text[4096];
-	int n;
-
-	n = snprintf(text, sizeof(text),
-		     "IOMMU dmar0: Root Table Address: 0x1000\n%s"
-		     "04:08.0\t0x0:0x2001\t0x402:0xdead001\t-1    \t"
-		     "0x0:0x0:0x0\n\n"
-		     "IOMMU dmar1: Root Table Address: 0x2000\n%s"
-		     "04:07.0\t0x0:0x2001\t0x402:0xdead001\t-1    \t"
-		     "0x0:0x0:0x0\n",
-		     heading, heading);
-	if (shown.source[0])
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s",
-			      shown.source);
-	else if (!shown.scalable)
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
-			      "04:08.0\t0x0000000000000000:0x0000000000002001\t"
-			      "0x0000000000000702:0x%016" PRIx64 "\t-1    \t"
-			      "0x0000000000000000:0x0000000000000000:"
-			      "0x0000000000000000\n",
-			      ROOT | 1);
-	else
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
-			      "04:08.0\t0x0:0x2001\t0x0:0x3001\t0     \t"
-			      "0x%016" PRIx64 ":0x7:0x%016" PRIx64 "\n",
-			      shown.first_stage ? ROOT : 0,
-			      shown.first_stage ? UINT64_C(0x49) : ROOT | 0x89);
-	ck_assert_int_lt(n, (int)sizeof(text));
-	fake_write(&fake, INTEL "dmar_translation_struct", text);
-}
-
-static void write_leaves(void)
-{
-	static char text[TEXT + 4096];
-
-	(void)snprintf(text, sizeof(text),
-		       "Device 0000:00:02.0 @0x99999000\n"
-		       "IOVA_PFN\t\tPML5E\t\t\tPML4E\n"
-		       "0x0000000000777 |\t0x0\t0x3\t0x3\t0x3\t0x3\n\n"
-		       "Device " NAME " %s@0x%" PRIx64 "\n"
-		       "IOVA_PFN         \tPML5E\n%s",
-		       shown.scalable ? "with pasid 0 " : "", ROOT,
-		       shown.leaves);
-	fake_write(&fake,
-		   shown.per_device ? INTEL NAME "/domain_translation_struct"
-				    : INTEL "domain_translation_struct",
-		   text);
-}
 
 static int verify(uint64_t *ret_pages)
 {
@@ -219,7 +41,7 @@ START_TEST(finds_what_was_asked_for)
 
 	for (int layout = 0; layout < 2; layout++)
 		for (int mode = 0; mode < 3; mode++) {
-			setup();
+			shown_setup();
 			shown.per_device = layout;
 			shown.scalable = mode > 0;
 			shown.first_stage = mode > 1;
@@ -229,14 +51,14 @@ START_TEST(finds_what_was_asked_for)
 			show_range(2 * MiB, 4 * MiB, 0x8000000, 2 * MiB);
 			ck_assert_msg(verify(&pages) == 0, "%s", err.msg);
 			ck_assert_uint_eq(pages, 10);
-			teardown();
+			shown_teardown();
 		}
 }
 END_TEST
 
 START_TEST(takes_pages_of_any_size)
 {
-	setup();
+	shown_setup();
 	/* 2 MiB in small pages, scattered; then large, in small pages. */
 	map(0, 2 * MiB, 0x40000000, RW);
 	map(2 * MiB, PAGE, 0x5000, RW);
@@ -245,41 +67,41 @@ START_TEST(takes_pages_of_any_size)
 	show_leaf(2 * MiB, 0x5000, PAGE, 3);
 	show_leaf(2 * MiB + PAGE, 0x3000, PAGE, 3);
 	ck_assert_msg(verify(NULL) == 0, "%s", err.msg);
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
 /* A page may be larger than each of two maps that lie side by side. */
 START_TEST(takes_maps_that_touch_as_one)
 {
-	setup();
+	shown_setup();
 	map(0, MiB, 0x40000000, RW);
 	map(MiB, MiB, 0x40000000 + MiB, RW);
 	show_leaf(0, 0x40000000, 2 * MiB, 3);
 	ck_assert_msg(verify(NULL) == 0, "%s", err.msg);
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
 START_TEST(takes_read_only_for_what_it_is)
 {
-	setup();
+	shown_setup();
 	map(0, PAGE, 0x5000, MOAT_DMA_READ);
 	map(PAGE, PAGE, 0x6000, MOAT_DMA_WRITE);
 	show_leaf(0, 0x5000, PAGE, 1);
 	show_leaf(PAGE, 0x6000, PAGE, 2);
 	ck_assert_msg(verify(NULL) == 0, "%s", err.msg);
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
 START_TEST(takes_an_empty_address_space_for_empty)
 {
-	setup();
+	shown_setup();
 	ck_assert_msg(verify(NULL) == 0, "%s", err.msg);
 	show_leaf(0, 0x5000, PAGE, 3);
 	refused(-EBADMSG, "nobody asked for");
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
@@ -393,12 +215,12 @@ START_TEST(refuses_one_difference)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(differences); i++)
 		for (int layout = 0; layout < 2; layout++) {
-			setup();
+			shown_setup();
 			shown.per_device = layout;
 			eight();
 			differences[i].make();
 			refused(-EBADMSG, differences[i].says);
-			teardown();
+			shown_teardown();
 		}
 }
 END_TEST
@@ -406,25 +228,25 @@ END_TEST
 /* Memory that moved: the tables are right, but of yesterday. */
 START_TEST(refuses_memory_that_is_elsewhere)
 {
-	setup();
+	shown_setup();
 	eight();
 	show(0, 7);
 	put_pages(memory + IOVA + 3 * PAGE, 0x7000, 1);
 	refused(-EBADMSG, "map 0x13000 to 0x5003000, but the guest's page is "
 			  "at 0x7000");
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
 /* A table above the page that allows less than the page does. */
 START_TEST(refuses_what_a_table_above_forbids)
 {
-	setup();
+	shown_setup();
 	map(0, PAGE, 0x5000, RW);
-	add("0x0000000000000 |\t0x0\t0x20000003\t0x20001001\t0x20002003\t"
-	    "0x5003\n");
+	show_text("0x0000000000000 |\t0x0\t0x20000003\t0x20001001\t0x20002003\t"
+		  "0x5003\n");
 	refused(-EBADMSG, "only to read");
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
@@ -468,13 +290,13 @@ static const struct {
 START_TEST(refuses_a_device_that_goes_another_way)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-		setup();
+		shown_setup();
 		eight();
 		show(0, 7);
 		(void)snprintf(shown.source, sizeof(shown.source), "%s",
 			       sources[i].source);
 		refused(sources[i].want, sources[i].says);
-		teardown();
+		shown_teardown();
 	}
 }
 END_TEST
@@ -497,20 +319,20 @@ static const char *const bad_leaves[] = {
 START_TEST(refuses_what_it_does_not_understand)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(bad_leaves); i++) {
-		setup();
+		shown_setup();
 		eight();
-		add("%s", bad_leaves[i]);
+		show_text("%s", bad_leaves[i]);
 		show(0, 7);
 		refused(-EINVAL, "is no page of the IOMMU's tables");
-		teardown();
+		shown_teardown();
 	}
-	setup();
+	shown_setup();
 	eight();
 	show(0, 7);
 	for (unsigned int i = 0; i < 300; i++)
-		add("x");
+		show_text("x");
 	refused(-EINVAL, "line is too long");
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
@@ -518,12 +340,12 @@ END_TEST
 
 START_TEST(names_what_the_kernel_needs)
 {
-	setup();
+	shown_setup();
 	eight();
 	ck_assert_int_eq(moat_ioas_verify(ioas, NULL, &err), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.msg, "CONFIG_INTEL_IOMMU_DEBUGFS"));
 	ck_assert_ptr_nonnull(strstr(err.msg, "debugfs to be mounted"));
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
@@ -532,15 +354,15 @@ START_TEST(names_the_right_that_is_missing)
 	char path[PATH_MAX];
 
 	/* The kernel hides where memory is. */
-	setup();
+	shown_setup();
 	eight();
 	put_pages(memory + IOVA, 0, 1);
 	ck_assert_int_eq(verify(NULL), -EPERM);
 	ck_assert_ptr_nonnull(strstr(err.msg, "CAP_SYS_ADMIN"));
-	teardown();
+	shown_teardown();
 	if (geteuid() == 0)
 		return; /* nothing is kept from root */
-	setup();
+	shown_setup();
 	eight();
 	write_source();
 	ck_assert_int_eq(moat_path(path,
@@ -551,13 +373,13 @@ START_TEST(names_the_right_that_is_missing)
 	ck_assert_int_eq(chmod(path, 0), 0);
 	ck_assert_int_eq(moat_ioas_verify(ioas, NULL, &err), -EACCES);
 	ck_assert_ptr_nonnull(strstr(err.msg, "only root"));
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
 START_TEST(knows_only_vt_d)
 {
-	setup();
+	shown_setup();
 	eight();
 	ck_assert_int_eq(
 		fake_remove(&fake, "sys/bus/pci/devices/" NAME "/iommu"), 0);
@@ -565,7 +387,7 @@ START_TEST(knows_only_vt_d)
 	fake_link(&fake, "../../devices/virtual/iommu/ivhd0",
 		  "sys/bus/pci/devices/" NAME "/iommu");
 	refused(-ENOTSUP, "only VT-d's tables");
-	teardown();
+	shown_teardown();
 }
 END_TEST
 
@@ -574,7 +396,7 @@ START_TEST(is_bounded)
 {
 	const uint64_t n = 131073;
 
-	setup();
+	shown_setup();
 	for (uint64_t i = 0; i < n; i += 4096) {
 		const uint64_t some = min_u64(n - i, 4096);
 
@@ -586,7 +408,74 @@ START_TEST(is_bounded)
 	ck_assert_int_eq(moat_ioas_map(ioas, 0, n * PAGE, memory, RW, &err), 0);
 	ck_assert_int_eq(moat_ioas_verify(ioas, NULL, &err), -EFBIG);
 	ck_assert_ptr_nonnull(strstr(err.msg, "-hugepages 2M"));
-	teardown();
+	shown_teardown();
+}
+END_TEST
+
+/* 1 GiB in one piece is more than can be read back, in small pages. */
+START_TEST(counts_the_pages_that_tables_can_have)
+{
+	static const char param[] = "sys/module/vfio_iommu_type1/parameters/"
+				    "disable_hugepages";
+	static const struct {
+		const char *path, *text;
+		int want; /* -EINVAL: the kernel was asked, and shows nothing */
+	} cases[] = {
+		{ "sys/bus/pci/devices/virtual/iommu/dmar1/intel-iommu/cap",
+		  "d2008c222f0686\n", -EINVAL },
+		{ "sys/bus/pci/devices/virtual/iommu/dmar1/intel-iommu/cap",
+		  "d20080222f0686\n", -EFBIG },
+		{ param, "N\n", -EINVAL },
+		{ param, "Y\n", -EFBIG },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		shown_setup();
+		put_pages(memory, GiB, GiB / PAGE);
+		ck_assert_int_eq(moat_ioas_map(ioas, 0, GiB, memory, RW, &err),
+				 0);
+		fake_write(&fake, cases[i].path, cases[i].text);
+		write_source();
+		fake_write(&fake, INTEL "domain_translation_struct", "");
+		ck_assert_msg(moat_ioas_verify(ioas, NULL, &err) ==
+				      cases[i].want,
+			      "%zu: %s", i, err.msg);
+		shown_teardown();
+	}
+}
+END_TEST
+
+/* Of a huge page, its first address says where all of it is. */
+START_TEST(takes_huge_pages_as_one_piece)
+{
+	static const struct {
+		unsigned int kib; /* of the pages, says the kernel */
+		int want;
+	} cases[] = {
+		{ 2048, 0 }, { 4, -ENOENT }, /* the others are not in memory */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[256];
+
+		shown_setup();
+		/* One more: the file goes on behind them. */
+		for (unsigned int page = 0; page < 4; page++)
+			put_pages(memory + page * 2 * MiB, (page + 5) * 4 * MiB,
+				  1);
+		ck_assert_int_eq(
+			moat_ioas_map(ioas, 0, 6 * MiB, memory, RW, &err), 0);
+		for (unsigned int page = 0; page < 3; page++)
+			show_leaf(page * 2 * MiB, (page + 5) * 4 * MiB, 2 * MiB,
+				  3);
+		(void)snprintf(text, sizeof(text),
+			       "10000000-10600000 rw-s 0 00:00 1 /memfd\n"
+			       "KernelPageSize: %7u kB\n",
+			       cases[i].kib);
+		fake_write(&fake, "proc/self/smaps", text);
+		ck_assert_msg(verify(NULL) == cases[i].want, "%s", err.msg);
+		shown_teardown();
+	}
 }
 END_TEST
 
@@ -596,4 +485,5 @@ CHECK_MAIN("verify", finds_what_was_asked_for, takes_pages_of_any_size,
 	   refuses_memory_that_is_elsewhere, refuses_what_a_table_above_forbids,
 	   refuses_a_device_that_goes_another_way,
 	   refuses_what_it_does_not_understand, names_what_the_kernel_needs,
-	   names_the_right_that_is_missing, knows_only_vt_d, is_bounded)
+	   names_the_right_that_is_missing, knows_only_vt_d, is_bounded,
+	   counts_the_pages_that_tables_can_have, takes_huge_pages_as_one_piece)

@@ -5,7 +5,8 @@
  *
  *     tamper FD IOVA
  *
- * Prints "mapped" when it is done, and stays until its input ends.
+ * Prints "ready" before it looks for one and "mapped" when it is done, and
+ * stays until its input ends.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -20,8 +21,8 @@
 
 #define PAGE	 4096
 #define IDS	 16u
-#define TRIES	 60000u
-#define PAUSE_NS 1000000
+#define TRIES	 600000u
+#define PAUSE_NS 100000
 
 static int map(int fd, uint32_t id, uint64_t iova, void *page)
 {
@@ -53,6 +54,8 @@ int main(int argc, char **argv)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (page == MAP_FAILED)
 		return EXIT_FAILURE;
+	(void)puts("ready");
+	(void)fflush(stdout);
 	for (unsigned int i = 0; i < TRIES; i++) {
 		for (uint32_t id = 1; id <= IDS; id++) {
 			if (map(fd, id, iova, page) < 0)
