@@ -97,7 +97,7 @@ static void look_of_cpu(const struct plan *plan, unsigned int cpu,
 		    p->vcpu[0].cpu < 0)
 			ret->style = "float";
 	for (size_t i = 0; i < p->n_devices; i++)
-		if (moat_set_has(&p->device[i].cpus, cpu))
+		if (p->device[i].alone && moat_set_has(&p->device[i].cpus, cpu))
 			ret->style = "serves";
 	for (unsigned int i = 0; i < p->n_vcpus; i++)
 		if (p->vcpu[i].cpu == (int)cpu) {
@@ -347,18 +347,20 @@ static void draw_legend(const struct canvas *c, int y)
 {
 	static const struct {
 		const char *style, *text;
+		int width;
 	} items[] = {
-		{ "vcpu", "a vCPU's" },
-		{ "float", "shared by vCPUs" },
-		{ "serves", "a device's thread" },
-		{ "main", "other threads" },
+		{ "vcpu", "a vCPU's, guest RAM", 160 },
+		{ "float", "shared by vCPUs", 135 },
+		{ "serves", "a device's thread", 140 },
+		{ "main", "other threads", 120 },
+		{ "used", "RAM in use", 100 },
 	};
 	int x = MARGIN;
 
 	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
 		draw_box(c, items[i].style, x, y, 14, 14);
 		draw_text(c, x + 20, y + 12, "small", items[i].text);
-		x += 130;
+		x += items[i].width;
 	}
 }
 
@@ -395,7 +397,7 @@ void plan_print_svg(const struct plan *plan, FILE *out)
 		       plan->n_vcpus, plan->n_vcpus == 1 ? "" : "s",
 		       (unsigned long long)(plan->ram_bytes / MiB),
 		       plan_pages_name(plan->placement->pages));
-	width = width < 580 ? 580 : width; /* the legend's */
+	width = width < 680 ? 680 : width; /* the legend's */
 	(void)fprintf(out,
 		      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
 		      "height=\"%d\" viewBox=\"0 0 %d %d\">\n%s"

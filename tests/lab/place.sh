@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Where guests are put on a machine with two nodes of two processors, the NVMe
-# on node 1: their threads, their RAM, the host's interrupts. With -place off
-# all of that is left alone.
+# Where guests are put on a machine with two nodes of two processors, an NVMe
+# and a NIC on node 1: their threads, their RAM, the host's interrupts, and what
+# the guest is told of it. With -place off all of that is left alone.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# The second NIC: its port's place says its address.
+for dir in /sys/bus/pci/devices/*; do
+	if [ "$(cat "$dir/class" "$dir/numa_node" | xargs)" = '0x020000 1' ]; then
+		nic=${dir##*/}
+	fi
+done
 "$moat" bind "$nvme" "$nic"
 devices=(-pcidevice "host=$nvme,name=disk" -pcidevice "host=$nic,name=lan,pio=thread")
 
@@ -30,7 +36,11 @@ for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
 	echo "${cpu##*/}: package $(cat "$cpu/topology/physical_package_id")"
 done
 echo "complaints: $(dmesg | grep -ciE 'srat: (error|invalid|bad)|not on the same node')"
-echo "the disk's interrupts: $(grep -c nvme0q /proc/interrupts)"
+# In the order of their vectors.
+for irq in $(sed -n 's/^ *\([0-9]*\):.* nvme0q.*/\1/p' /proc/interrupts | sort -n); do
+	cpus="$cpus $(cat "/proc/irq/$irq/effective_affinity_list")"
+done
+echo "the disk's interrupts go to vCPUs$cpus"
 sleep 1000
 END_OF_SCRIPT
 
@@ -40,7 +50,7 @@ start() {
 
 	shift
 	guest_start "$name" "$work/script" "${devices[@]}" -v "$@"
-	guest_says "$name" "the disk's interrupts"
+	guest_says "$name" "the disk's interrupts go to"
 }
 
 stop() {
@@ -60,9 +70,27 @@ allowed() {
 	done | sort -u
 }
 
-# The CPUs that the disk's interrupts are sent to.
+# The CPUs that the disk's interrupts are sent to, by their number.
 interrupts_go_to() {
-	cat /proc/irq/*/"vfio-msix["*"]($nvme)"/../smp_affinity_list | sort -u
+	local vector dir
+
+	for vector in 0 1 2 3; do
+		for dir in /proc/irq/*/"vfio-msix[$vector]($nvme)"; do
+			[ ! -d "$dir" ] || cat "$dir/../smp_affinity_list"
+		done
+	done | xargs
+}
+
+# want_interrupts NAME CPU...: which CPUs they are to go to on the host, with
+# the vCPUs on these ones
+want_interrupts() {
+	local name=$1 vcpu vcpus want='' cpus=("${@:2}")
+
+	vcpus=$(tr -d '\r' < "$work/$name.log" | sed -n "s/.*interrupts go to vCPUs //p")
+	for vcpu in $vcpus; do
+		want+=" ${cpus[vcpu]}"
+	done
+	echo "${want# }"
 }
 
 # ram POLICY: pages on "node 0:node 1" of memory with that policy
@@ -87,62 +115,110 @@ becomes() {
 	fail "$what is '$got', not '$want'"
 }
 
-is 'node of the disk' "$(cat "/sys/bus/pci/devices/$nvme/numa_node")" 1
+is 'nodes of the disk and the NIC' \
+	"$(cat /sys/bus/pci/devices/{"$nvme","$nic"}/numa_node | xargs)" '1 1'
 is 'CPUs of node 1' "$(cat /sys/devices/system/node/node1/cpulist)" 2-3
 
-say 'the plan'
-"$moat" plan "${devices[@]}" -m 512M > "$work/plan.log"
-has "$work/plan.log" 'node 1, which 1 of 2 devices is on' 'RAM 512 MiB' 'vCPU 0 on CPU 2' \
-	'its thread on CPU 3' 'all other threads on CPUs 0-1'
+# plans WHAT [moat option]... -- TEXT...: what moat plan says
+plans() {
+	local what=$1 options=()
 
-say 'auto: the node of the disk'
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	"$moat" plan "${devices[@]}" -m 512M "${options[@]}" > "$work/plan.log"
+	say "the plan: $what"
+	has "$work/plan.log" "$@"
+}
+
+plans 'auto' -- 'node 1, which 2 of 2 devices are on' 'RAM 512 MiB' \
+	'vCPU 0 on CPU 2' 'its thread on CPU 3' 'all other threads on CPUs 0-1'
+plans 'CPUs by name' -smp 2 -place cpus=1,3 -- 'nodes 1, 0, by the CPUs told' \
+	'vCPU 0 on CPU 3' 'vCPU 1 on CPU 1'
+plans 'nodes by name' -smp 2 -place node=0,1 -- 'nodes 1, 0, as told' \
+	'vCPU 0 on CPU 2' 'vCPU 1 on CPU 0'
+plans off -place off -- 'nothing is placed, as told'
+for rule in cpus=4 node=2 cpus=x; do
+	! "$moat" run -kernel "$guest_kernel" -place "$rule" 2> "$work/rule.log" ||
+		fail "it ran with -place $rule"
+	has "$work/rule.log" -place
+done
+
+say 'auto: the node of the devices'
 start auto -smp 1 -m 512M
 is 'CPUs of vCPU 0' "$(allowed '*/vcpu0')" 2
 is 'CPUs of the NIC'\''s thread' "$(allowed 'ports/*')" 3
 is 'CPUs of the main thread' "$(allowed moat)" 0-1
-becomes 'CPUs of the interrupts' 2 interrupts_go_to
-has "$work/auto.log" 'node of the disk: 0' 'complaints: 0' \
-	'node0: CPUs 0, 512 MiB, distances 10'
+becomes 'CPUs of the interrupts' '2 2' interrupts_go_to
+has "$work/auto.log" 'node of the disk: 0' 'node of the NIC: 0' \
+	'complaints: 0' 'node0: CPUs 0, 512 MiB, distances 10'
 is 'RAM on the nodes' "$(ram bind:1)" "0:$((512 * 256))"
 is 'other bound memory' "$(ram bind:0)" 0:0
-"$moat" plan -place cpus=2-3 > "$work/plan.log"
-has "$work/plan.log" 'CPUs are shared with other guests'
+plans 'beside that guest' -place cpus=2-3 -- 'CPUs are shared with other guests'
 stop
-"$moat" plan -place cpus=2-3 > "$work/plan.log"
-has "$work/plan.log" 'vCPU 0 on CPU 2'
+plans 'without it' -place cpus=2-3 -- 'vCPU 0 on CPU 2'
 
-say 'two nodes by name, in huge pages of theirs'
 huge() { echo "/sys/devices/system/node/node$1/hugepages/hugepages-2048kB/$2_hugepages"; }
-for node in 0 1; do
-	echo 128 > "$(huge $node nr)"
-	is "huge pages of node $node" "$(cat "$(huge $node nr)")" 128
-done
+
+# huge_pages N0 N1: so many on each node
+huge_pages() {
+	local node
+
+	for node in 0 1; do
+		echo "$1" > "$(huge $node nr)"
+		is "huge pages of node $node" "$(cat "$(huge $node nr)")" "$1"
+		shift
+	done
+}
+
+free_huge_pages() { cat "$(huge 0 free)" "$(huge 1 free)" | xargs; }
+
+say 'more vCPUs than a node has, in huge pages of both'
+huge_pages 128 128
 ! "$moat" run -kernel "$guest_kernel" -m 512M -hugepages 2M -place node=1 \
 	"${devices[@]}" 2> "$work/short.log" || fail 'it ran with too few huge pages'
 has "$work/short.log" '128 are free on node 1' '128 are missing' \
 	"echo 256 > $(huge 1 nr)"
-start both -smp 2 -m 512M -hugepages 2M -place node=0-1
+start spread -smp 3 -m 384M -hugepages 2M
 is 'CPUs of vCPU 0' "$(allowed '*/vcpu0')" 2
-is 'CPUs of vCPU 1' "$(allowed '*/vcpu1')" 0
-# The disk's node is the guest's first.
-has "$work/both.log" 'node of the disk: 0' 'complaints: 0' \
-	'node0: CPUs 0, 256 MiB, distances 10 20' \
-	'node1: CPUs 1, 256 MiB, distances 20 10' \
-	'cpu0: package 0' 'cpu1: package 1'
+is 'CPUs of vCPU 1' "$(allowed '*/vcpu1')" 3
+is 'CPUs of vCPU 2' "$(allowed '*/vcpu2')" 0
+# The disk has a queue for each vCPU, and one to be told what to do.
+want=$(want_interrupts spread 2 3 0)
+is 'the guest'\''s CPUs with an interrupt' "$(tr ' ' '\n' <<< "$want" | sort -u | xargs)" '0 2 3'
+becomes 'CPUs of the interrupts' "$want" interrupts_go_to
+# The devices' node is the guest's first.
+has "$work/spread.log" 'node of the disk: 0' 'node of the NIC: 0' \
+	'complaints: 0' 'node0: CPUs 0-1, 256 MiB, distances 10 20' \
+	'node1: CPUs 2, 128 MiB, distances 20 10' \
+	'cpu0: package 0' 'cpu1: package 0' 'cpu2: package 1'
 is 'RAM from node 1' "$(ram bind:1)" 0:128
-is 'RAM from node 0' "$(ram bind:0)" 128:0
-is 'free huge pages' "$(cat "$(huge 0 free)" "$(huge 1 free)" | tr '\n' ' ')" '0 0 '
+is 'RAM from node 0' "$(ram bind:0)" 64:0
+is 'free huge pages' "$(free_huge_pages)" '64 0'
 stop
-echo 0 > "$(huge 0 nr)"
-echo 0 > "$(huge 1 nr)"
+
+say 'the devices'\'' node is short of memory'
+huge_pages 192 64
+start far -smp 1 -m 384M -hugepages 2M
+is 'CPUs of vCPU 0' "$(allowed '*/vcpu0')" 0
+is 'CPUs of the NIC'\''s thread' "$(allowed 'ports/*')" 2
+becomes 'CPUs of the interrupts' '0 0' interrupts_go_to
+is 'free huge pages' "$(free_huge_pages)" '0 64'
+# Neither is on the guest's only node.
+has "$work/far.log" 'node of the disk: -1' 'node of the NIC: -1' 'complaints: 0'
+stop
+huge_pages 0 0
 
 say off
-start off -smp 2 -m 512M -place off
+start off -smp 2 -m 384M -place off
 is 'CPUs of all threads' "$(allowed '*')" 0-3
 has "$work/off.log" 'node of the disk: -1' 'node of the NIC: -1' \
-	'node0: CPUs 0-1, 512 MiB' 'cpu1: package 0'
+	'node0: CPUs 0-1, 384 MiB' 'cpu1: package 0'
 # All of the device's node: the kernel's own choice.
-is 'CPUs of the interrupts' "$(interrupts_go_to)" 2-3
+is 'CPUs of the interrupts' "$(interrupts_go_to)" '2-3 2-3 2-3'
 is 'RAM bound to node 1' "$(ram bind:1)" 0:0
 is 'RAM bound to node 0' "$(ram bind:0)" 0:0
 stop
