@@ -19,6 +19,7 @@ int cmd_dma(int argc, char **argv);
 int cmd_irq(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 /* One command: its options, and what it does with them. */
 struct bench_command {

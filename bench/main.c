@@ -18,6 +18,7 @@ static const struct {
 	{ "irq", cmd_irq, "interrupts of devices, to user space" },
 	{ "map", cmd_map, "memory mapped for devices, and populated" },
 	{ "record", cmd_record, "make a result of numbers from elsewhere" },
+	{ "report", cmd_report, "pictures and a page of a directory's results" },
 };
 
 static bool is_help(const char *word)
