@@ -429,6 +429,42 @@ static void check_fence(struct inspection *in, const struct moat_host_pci *fn,
 		find(in, AUDIT_NO_GROUP, subject, "%s", "");
 }
 
+/*
+ * Whether the kernel would let a device translate addresses: one of the root
+ * complex, one that firmware names, or one below a root port that it does.
+ * Source: Linux drivers/iommu/intel/iommu.c, dmar_ats_supported().
+ */
+static bool firmware_lets_translate(const struct inspection *in,
+				    const struct moat_host_pci *fn)
+{
+	const struct dmar *dmar = &in->facts->posture.dmar;
+	const struct moat_host_pci *port;
+	const struct dmar_entry *entry = NULL;
+	struct moat_bdf path[PCI_POSTURE_DEPTH];
+
+	if (pci_posture_path(in->facts->host, fn->bdf, path) == 0)
+		return true;
+	while ((entry = dmar_next(dmar, DMAR_SATC, entry)))
+		if (audit_dmar_covers(in->facts, entry, fn))
+			return true;
+	port = audit_fn_find(in->facts, path[0]);
+	while (port && (entry = dmar_next(dmar, DMAR_ATSR, entry)))
+		if (audit_dmar_covers(in->facts, entry, port))
+			return true;
+	return false;
+}
+
+static bool may_translate(const struct inspection *in,
+			  const struct moat_host_pci *fn,
+			  const struct pci_posture *pci)
+{
+	const struct posture *posture = &in->facts->posture;
+
+	return pci->has_ats && !posture->no_ats &&
+	       units_have(posture, VTD_DT) &&
+	       (!posture->has_dmar || firmware_lets_translate(in, fn));
+}
+
 static void check_device(struct inspection *in, const struct moat_host_pci *fn,
 			 const struct pci_posture *pci)
 {
@@ -442,8 +478,7 @@ static void check_device(struct inspection *in, const struct moat_host_pci *fn,
 		     fn->driver[0] ? "no program has it open" : "no driver");
 	if (pci->ats_on)
 		find(in, AUDIT_ATS_ON, subject, "%s", "");
-	else if (pci->has_ats && !in->facts->posture.no_ats &&
-		 units_have(&in->facts->posture, VTD_DT))
+	else if (may_translate(in, fn, pci))
 		find(in, AUDIT_ATS_ALLOWED, subject, "%s", "");
 	if (alias)
 		find(in, AUDIT_ALIAS, subject, "behind %s",

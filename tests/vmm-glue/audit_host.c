@@ -9,6 +9,7 @@
 
 #include "common/util.h"
 #include "tests/vmm-glue/audit_host.h"
+#include "vmm-glue/audit_facts.h"
 
 #define CONFIG_SIZE 4096
 #define EXP_AT	    0x40
@@ -16,6 +17,7 @@
 #define ATS_AT	    0x140
 
 struct fake_host h;
+struct moat_err err;
 
 void write_binary(const char *path, const void *data, size_t len)
 {
@@ -50,6 +52,10 @@ void set_config(const char *addr, const struct config *c)
 
 	put16(config, PCI_COMMAND, c->command);
 	config[PCI_HEADER_TYPE] = c->header_type;
+	if (c->bus) {
+		config[PCI_SECONDARY_BUS] = c->bus;
+		config[PCI_SUBORDINATE_BUS] = c->bus;
+	}
 	if (c->port >= 0) {
 		put16(config, PCI_STATUS, PCI_STATUS_CAP_LIST);
 		config[PCI_CAPABILITY_LIST] = EXP_AT;
@@ -82,6 +88,7 @@ const struct config port_config = {
 	.port = PCI_EXP_TYPE_ROOT_PORT,
 	.acs = ACS_ALL,
 	.ats = -1,
+	.bus = 1,
 };
 const struct config card_config = {
 	.port = PCI_EXP_TYPE_ENDPOINT,
@@ -175,4 +182,29 @@ void audit_host_setup(void)
 void audit_host_teardown(void)
 {
 	fake_host_fini(&h);
+}
+
+int audit_host(const struct moat_bdf *bdf, struct audit *ret_audit)
+{
+	struct audit_facts facts;
+	int r;
+
+	r = audit_facts_read(&h.host, &facts, &err);
+	if (r < 0)
+		return r;
+	r = audit_judge(&facts, bdf, ret_audit, &err);
+	audit_facts_free(&facts);
+	return r;
+}
+
+struct audit look(const char *addr)
+{
+	struct moat_bdf bdf;
+	struct audit audit;
+
+	if (addr)
+		bdf = fake_bdf(addr);
+	ck_assert_msg(audit_host(addr ? &bdf : NULL, &audit) == 0, "%s",
+		      err.msg);
+	return audit;
 }

@@ -13,6 +13,7 @@
 
 #include "tests/assign/fake_host.h"
 #include "tests/vtd/dmar_blob.h"
+#include "vmm-glue/audit.h"
 
 #define PORT	"0000:00:1c.0" /* a root port, and behind it: */
 #define CARD	"0000:01:00.0"
@@ -21,14 +22,16 @@
 #define MSI	"0x00000000fee00000 0x00000000feefffff msi\n"
 
 extern struct fake_host h;
+extern struct moat_err err;
 
 /* What a function's config space is to say. */
 struct config {
 	uint8_t header_type;
 	uint16_t command;
-	int port; /* -1: conventional */
-	int acs;  /* -1: none; else what is on */
-	int ats;  /* -1: none; else its control register */
+	int port;    /* -1: conventional */
+	int acs;     /* -1: none; else what is on */
+	int ats;     /* -1: none; else its control register */
+	uint8_t bus; /* of a bridge: the one behind it */
 	size_t size;
 };
 
@@ -49,5 +52,9 @@ void set_group(int id, const char *type, const char *regions);
 /* @parent: the path between devices/ and it; NULL: the root bus */
 void add_function(const char *addr, const char *parent, unsigned int class_code,
 		  const char *driver, int group);
+
+/* audit_judge() of it; look() does not fail, and takes an address, or NULL. */
+int audit_host(const struct moat_bdf *bdf, struct audit *ret_audit);
+struct audit look(const char *addr);
 
 #endif /* MOAT_TESTS_AUDIT_HOST_H */

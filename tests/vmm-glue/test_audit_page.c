@@ -13,8 +13,6 @@
 #include "vmm-glue/audit_page.h"
 #include "vmm-glue/html.h"
 
-static struct moat_err err;
-
 /* To be freed. */
 static char *page_of(const char *name)
 {
