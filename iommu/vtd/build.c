@@ -64,24 +64,37 @@ static struct piece piece_of(struct table *table, unsigned int level,
 	};
 }
 
+static uint64_t size_of(unsigned int level)
+{
+	return UINT64_C(1) << shift_of(level);
+}
+
+/* Where what an entry of @piece leads to begins. */
+static uint64_t start_of(const struct piece *piece, unsigned int index)
+{
+	const uint64_t size = size_of(piece->level);
+
+	return align_down(piece->iova, size) + (index - piece->first) * size;
+}
+
 /* The part of @piece that one of its entries covers. */
 static struct piece below_of(const struct piece *piece, unsigned int index)
 {
-	const uint64_t size = UINT64_C(1) << shift_of(piece->level);
-	const uint64_t first = align_down(piece->iova, size) +
-			       (index - piece->first) * size;
+	const uint64_t first = start_of(piece, index);
 
-	return piece_of(piece->table->below[index], piece->level - 1,
-			max_u64(piece->iova, first),
-			min_u64(piece->end, first + (size - 1)));
+	return piece_of(
+		piece->table->below[index], piece->level - 1,
+		max_u64(piece->iova, first),
+		min_u64(piece->end, first + (size_of(piece->level) - 1)));
 }
 
-static bool is_whole(const struct piece *below)
+/* Only a piece's first and last entries can be meant in part. */
+static bool is_whole(const struct piece *piece, unsigned int index)
 {
-	const uint64_t size = UINT64_C(1) << shift_of(below->level + 1);
+	const uint64_t size = size_of(piece->level);
 
-	return is_aligned(below->iova, size) &&
-	       below->end == below->iova + (size - 1);
+	return (index != piece->first || is_aligned(piece->iova, size)) &&
+	       (index != piece->last || is_aligned(piece->end + 1, size));
 }
 
 static uint64_t get(const struct table *table, unsigned int index)
@@ -166,20 +179,41 @@ static uint64_t tree_mapped(const struct table *table, unsigned int level)
 		if (level > 1 && table->below[i])
 			bytes += tree_mapped(table->below[i], level - 1);
 		else if (get(table, i))
-			bytes += UINT64_C(1) << shift_of(level);
+			bytes += size_of(level);
 	}
 	return bytes;
 }
 
+/* Loops over many entries go by pointers: one knows no more than an entry. */
 static uint64_t unmap_pages(const struct piece *piece)
 {
-	unsigned int n = 0;
+	_Atomic(uint64_t) *entry = &piece->table->entries[piece->first];
+	_Atomic(uint64_t) *const last = &piece->table->entries[piece->last];
+	uint64_t n = 0;
 
-	for (unsigned int i = piece->first; i <= piece->last; i++) {
-		n += get(piece->table, i) != 0;
-		set(piece->table, i, 0);
+#pragma GCC unroll 4
+	for (; entry <= last; entry++) {
+		n += atomic_load_explicit(entry, memory_order_relaxed) != 0;
+		atomic_store_explicit(entry, 0, memory_order_relaxed);
 	}
-	return (uint64_t)n << VTD_PAGE_SHIFT;
+	return n << VTD_PAGE_SHIFT;
+}
+
+/* @table and its entry @index are meant as a whole; Return: bytes. */
+static uint64_t unmap_entry(struct vtd_tables *tables, struct table *table,
+			    unsigned int level, unsigned int index)
+{
+	struct table *below = table->below[index];
+	uint64_t bytes;
+
+	if (!below && !get(table, index))
+		return 0;
+	bytes = below ? tree_mapped(below, level - 1) : size_of(level);
+	table->below[index] = NULL;
+	set(table, index, 0);
+	if (below)
+		tree_set_aside(tables, below, level - 1);
+	return bytes;
 }
 
 static uint64_t unmap_piece(struct vtd_tables *tables,
@@ -194,39 +228,41 @@ static uint64_t unmap_piece(struct vtd_tables *tables,
 		return bytes;
 	}
 	for (unsigned int i = piece->first; i <= piece->last; i++) {
-		struct piece below = below_of(piece, i);
+		struct piece below;
 
-		if (below.table && !is_whole(&below)) {
-			bytes += unmap_piece(tables, &below);
+		if (!table->below[i] || is_whole(piece, i)) {
+			bytes += unmap_entry(tables, table, piece->level, i);
 			continue;
 		}
-		if (below.table) {
-			bytes += tree_mapped(below.table, below.level);
-			table->below[i] = NULL;
-			set(table, i, 0);
-			tree_set_aside(tables, below.table, below.level);
-		} else if (get(table, i)) {
-			bytes += UINT64_C(1) << shift_of(piece->level);
-			set(table, i, 0);
-		}
+		below = below_of(piece, i);
+		bytes += unmap_piece(tables, &below);
 	}
 	flush(tables, table, piece->first, piece->last);
 	return bytes;
 }
 
+static bool divides(const struct piece *piece);
+
+static bool divides_entry(const struct piece *piece, unsigned int index)
+{
+	struct piece below;
+
+	if (is_whole(piece, index))
+		return false;
+	if (!piece->table->below[index])
+		return get(piece->table, index) != 0;
+	below = below_of(piece, index);
+	return divides(&below);
+}
+
 /* Does the range divide a large page? */
 static bool divides(const struct piece *piece)
 {
-	for (unsigned int i = piece->first;
-	     piece->level > 1 && i <= piece->last; i++) {
-		const struct piece below = below_of(piece, i);
-
-		if (is_whole(&below))
-			continue;
-		if (below.table ? divides(&below) : get(piece->table, i) != 0)
-			return true;
-	}
-	return false;
+	if (piece->level == 1)
+		return false;
+	return divides_entry(piece, piece->first) ||
+	       (piece->last != piece->first &&
+		divides_entry(piece, piece->last));
 }
 
 /* ---- map ---- */
@@ -239,19 +275,33 @@ struct mapping {
 	uint64_t reached; /* up to here, exclusive, leaves are written */
 };
 
-static bool is_free(const struct piece *piece)
+static bool pages_are_free(const struct piece *piece)
 {
+	const _Atomic(uint64_t) *entry = &piece->table->entries[piece->first];
+	const _Atomic(uint64_t) *const last =
+		&piece->table->entries[piece->last];
 	uint64_t any = 0;
 
-	if (piece->level == 1) {
-		for (unsigned int i = piece->first; i <= piece->last; i++)
-			any |= get(piece->table, i);
-		return any == 0;
-	}
-	for (unsigned int i = piece->first; i <= piece->last; i++) {
-		const struct piece below = below_of(piece, i);
+#pragma GCC unroll 4
+	for (; entry <= last; entry++)
+		any |= atomic_load_explicit(entry, memory_order_relaxed);
+	return any == 0;
+}
 
-		if (below.table ? !is_free(&below) : get(piece->table, i) != 0)
+static bool is_free(const struct piece *piece)
+{
+	if (piece->level == 1)
+		return pages_are_free(piece);
+	for (unsigned int i = piece->first; i <= piece->last; i++) {
+		struct piece below;
+
+		if (!piece->table->below[i]) {
+			if (get(piece->table, i))
+				return false;
+			continue;
+		}
+		below = below_of(piece, i);
+		if (!is_free(&below))
 			return false;
 	}
 	return true;
@@ -260,21 +310,24 @@ static bool is_free(const struct piece *piece)
 static void map_pages(const struct mapping *mapping, const struct piece *piece)
 {
 	uint64_t leaf = (piece->iova + mapping->offset) | mapping->bits;
+	_Atomic(uint64_t) *entry = &piece->table->entries[piece->first];
+	_Atomic(uint64_t) *const last = &piece->table->entries[piece->last];
 
-	for (unsigned int i = piece->first; i <= piece->last; i++) {
-		set(piece->table, i, leaf);
+#pragma GCC unroll 4
+	for (; entry <= last; entry++) {
+		atomic_store_explicit(entry, htole64(leaf),
+				      memory_order_release);
 		leaf += VTD_PAGE_SIZE;
 	}
 }
 
-/* May the part that is @below be one page? */
-static bool fits(const struct mapping *mapping, const struct piece *below)
+/* May a level's entries be pages here? */
+static bool has_pages(const struct mapping *mapping, unsigned int level)
 {
-	const uint64_t size = UINT64_C(1) << shift_of(below->level + 1);
+	const uint64_t size = size_of(level);
 
-	return !below->table && (mapping->tables->config.page_sizes & size) &&
-	       is_whole(below) &&
-	       is_aligned(below->iova + mapping->offset, size);
+	return (mapping->tables->config.page_sizes & size) &&
+	       is_aligned(mapping->offset, size);
 }
 
 static int map_piece(struct mapping *mapping, const struct piece *piece);
@@ -303,27 +356,33 @@ static int map_below(struct mapping *mapping, const struct piece *piece,
 
 static int map_piece(struct mapping *mapping, const struct piece *piece)
 {
+	const bool pages = has_pages(mapping, piece->level);
+	const uint64_t size = size_of(piece->level);
+	uint64_t start = align_down(piece->iova, size);
+	uint64_t leaf = (start + mapping->offset) | mapping->bits | VTD_SS_PS;
+	struct table *table = piece->table;
 	int r = 0;
 
 	if (piece->level == 1) {
 		map_pages(mapping, piece);
 		mapping->reached = piece->end + 1;
-		flush(mapping->tables, piece->table, piece->first, piece->last);
+		flush(mapping->tables, table, piece->first, piece->last);
 		return 0;
 	}
 	for (unsigned int i = piece->first; r == 0 && i <= piece->last; i++) {
-		struct piece below = below_of(piece, i);
+		struct piece below;
 
-		if (fits(mapping, &below)) {
-			set(piece->table, i,
-			    (below.iova + mapping->offset) | mapping->bits |
-				    VTD_SS_PS);
-			mapping->reached = below.end + 1;
+		if (pages && !table->below[i] && is_whole(piece, i)) {
+			set(table, i, leaf);
+			mapping->reached = start + size;
 		} else {
+			below = below_of(piece, i);
 			r = map_below(mapping, piece, i, &below);
 		}
+		start += size;
+		leaf += size;
 	}
-	flush(mapping->tables, piece->table, piece->first, piece->last);
+	flush(mapping->tables, table, piece->first, piece->last);
 	return r;
 }
 

@@ -7,11 +7,19 @@
 #ifndef MOAT_VTD_IOTLB_H
 #define MOAT_VTD_IOTLB_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define IOTLB_WAYS 4u
+#include "iommu/vtd/table_regs.h"
+
+#define IOTLB_WAYS   4u
+#define IOTLB_LEVELS 3u
+
+/* log2 of the size of the page that a leaf of @level maps. */
+#define IOTLB_SHIFT(level) (VTD_PAGE_SHIFT + VTD_INDEX_BITS * ((level)-1))
 
 /* Whose a translation is. */
 struct iotlb_source {
@@ -26,22 +34,39 @@ struct iotlb_entry {
 	unsigned int level; /* of the leaf: 1 is 4 KiB, 2 is 2 MiB, 3 is 1 GiB */
 	unsigned int prot;  /* VTD_PROT_* */
 	unsigned int reason; /* with CM: the fault that it is; else 0 */
+	bool odd;	     /* not all that @prot allows may be done */
 };
 
-struct iotlb_slot {
-	_Atomic(uint64_t) sequence; /* odd while it changes */
-	_Atomic(uint64_t) page;	    /* IOTLB_PAGE_*; 0: the slot is free */
-	_Atomic(uint64_t) source;
-	_Atomic(uint64_t) value;
+/* A key: the page's number among those of its size, the level, the requester. */
+#define IOTLB_KEY_PAGE_SHIFT  18
+#define IOTLB_KEY_LEVEL_SHIFT 16
+
+/*
+ * A value, never 0: number of the page where it leads, or the reason; whose
+ * PASID the request named; and what can be done.
+ */
+#define IOTLB_VALUE_PAGE_SHIFT	24
+#define IOTLB_VALUE_PASID_SHIFT 4
+#define IOTLB_VALUE_SOURCE	UINT64_C(0xfffff8)
+#define IOTLB_VALUE_HAS_PASID	(UINT64_C(1) << 3)
+#define IOTLB_VALUE_ODD		(UINT64_C(1) << 2)
+#define IOTLB_VALUE_PROT	UINT64_C(3)
+
+/* By way. */
+struct iotlb_set {
+	alignas(128) _Atomic(uint64_t)
+		sequence; /* raised before each change of a value */
+	_Atomic(uint64_t) key[IOTLB_WAYS]; /* 0: free, or about to change */
+	_Atomic(uint64_t) value[IOTLB_WAYS];
 	/* For who changes it only. */
-	uint32_t pasid; /* that was used, also where none was named */
-	uint16_t did;
+	uint32_t pasid[IOTLB_WAYS]; /* that was used, also if none was named */
+	uint16_t did[IOTLB_WAYS];
+	unsigned int next; /* the way that the next entry takes, modulo */
 };
 
 struct iotlb {
-	struct iotlb_slot *slots; /* @mask + 1 sets of IOTLB_WAYS */
+	struct iotlb_set *sets; /* @mask + 1 */
 	uint32_t mask;
-	uint32_t victim; /* the way that goes next */
 	/* Bit of each level that is or was there; so few lookups probe all. */
 	_Atomic(unsigned int) levels;
 	uint64_t evictions;
@@ -61,6 +86,62 @@ struct iotlb_filter {
  */
 int iotlb_init(struct iotlb *tlb, unsigned int entries);
 void iotlb_fini(struct iotlb *tlb);
+
+/* The set of page @number, which counts pages of its own size. */
+static inline struct iotlb_set *iotlb_set(const struct iotlb *tlb,
+					  uint64_t number, uint64_t sid)
+{
+	const uint32_t hash = (uint32_t)(number ^ sid * 0x1e3779b1);
+
+	return &tlb->sets[hash & tlb->mask];
+}
+
+/*
+ * Has a set @key, with @want in @mask of its value? A way has no key while it
+ * changes, and its set another sequence thereafter: a value between two equal
+ * sequences that has the right key is that key's. Loads that acquire and stores
+ * that release keep them in order.
+ */
+static inline bool iotlb_set_find(const struct iotlb_set *set, uint64_t key,
+				  uint64_t mask, uint64_t want,
+				  uint64_t *ret_value)
+{
+	const uint64_t before =
+		atomic_load_explicit(&set->sequence, memory_order_acquire);
+	uint64_t value;
+
+#pragma GCC unroll 4
+	for (unsigned int way = 0; way < IOTLB_WAYS; way++) {
+		if (atomic_load_explicit(&set->key[way],
+					 memory_order_acquire) != key)
+			continue;
+		value = atomic_load_explicit(&set->value[way],
+					     memory_order_acquire);
+		if ((value & mask) != want)
+			continue;
+		*ret_value = value;
+		return atomic_load_explicit(&set->sequence,
+					    memory_order_relaxed) == before;
+	}
+	return false;
+}
+
+/**
+ * iotlb_find_level() - is there a page that a leaf of @level maps?
+ * @mask, @want: bits of the value, IOTLB_VALUE_SOURCE among them
+ */
+static inline bool iotlb_find_level(const struct iotlb *tlb, uint64_t sid,
+				    uint64_t addr, unsigned int level,
+				    uint64_t mask, uint64_t want,
+				    uint64_t *ret_value)
+{
+	const uint64_t number = addr >> IOTLB_SHIFT(level);
+	const uint64_t key = number << IOTLB_KEY_PAGE_SHIFT |
+			     (uint64_t)level << IOTLB_KEY_LEVEL_SHIFT | sid;
+
+	return iotlb_set_find(iotlb_set(tlb, number, sid), key, mask, want,
+			      ret_value);
+}
 
 /** iotlb_find() - is the page of @addr known? */
 bool iotlb_find(const struct iotlb *tlb, struct iotlb_source source,

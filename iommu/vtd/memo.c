@@ -1,35 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The cache of memo.h; slots are read as the IOTLB's are, see iotlb.c. */
+/* The cache of memo.h: what changes it. */
 #include "iommu/vtd/memo.h"
-
-static struct memo_slot *slot_of(const struct memo *memo, uint64_t key)
-{
-	const uint32_t hash = (uint32_t)(key ^ key >> 8 ^ key >> 24);
-
-	return (struct memo_slot *)&memo->slots[hash % MEMO_SLOTS];
-}
-
-bool memo_find(const struct memo *memo, uint64_t key,
-	       uint64_t ret_word[MEMO_WORDS])
-{
-	const struct memo_slot *slot = slot_of(memo, key);
-	const uint64_t before =
-		atomic_load_explicit(&slot->sequence, memory_order_acquire);
-	uint64_t word[MEMO_WORDS];
-
-	if (atomic_load_explicit(&slot->key, memory_order_acquire) != key)
-		return false;
-	for (unsigned int i = 0; i < MEMO_WORDS; i++)
-		word[i] = atomic_load_explicit(&slot->word[i],
-					       memory_order_acquire);
-	if ((before & 1) ||
-	    atomic_load_explicit(&slot->sequence, memory_order_relaxed) !=
-		    before)
-		return false;
-	for (unsigned int i = 0; i < MEMO_WORDS; i++)
-		ret_word[i] = word[i];
-	return true;
-}
 
 static void change(struct memo_slot *slot, uint64_t key,
 		   const uint64_t word[MEMO_WORDS])
@@ -50,7 +21,7 @@ static void change(struct memo_slot *slot, uint64_t key,
 void memo_insert(struct memo *memo, uint64_t key,
 		 const uint64_t word[MEMO_WORDS])
 {
-	change(slot_of(memo, key), key, word);
+	change((struct memo_slot *)memo_slot_of(memo, key), key, word);
 }
 
 void memo_remove(struct memo *memo,

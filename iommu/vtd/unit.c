@@ -204,8 +204,10 @@ struct vtd_unit_stats vtd_unit_stats(const struct vtd_unit *unit)
 	unit_lock(u);
 	stats = (struct vtd_unit_stats) {
 		.walks = atomic_load(&u->walks),
-		.evictions = u->iotlb.evictions,
 	};
+	iotlb_hold(u);
+	stats.evictions = u->iotlb.evictions;
+	iotlb_release(u);
 	unit_unlock(u);
 	return stats;
 }
@@ -272,8 +274,17 @@ static void derive(struct vtd_unit *unit)
 	end = max_u64(unit->record_offset + unit->n_records * VTD_FRCD_SIZE,
 		      unit->iotlb_offset + 16);
 	unit->size = align_up(end, VTD_PAGE_SIZE);
+	unit->guest_bits = vtd_guest_bits(&unit->caps);
+	unit->caching = vtd_field(&unit->caps, VTD_CM);
 	unit->zero_length_reads = vtd_field(&unit->caps, VTD_ZLR);
 	walk_rules_init(&unit->rules, &unit->caps, unit->host_bits);
+}
+
+static uint64_t load_nothing(void *opaque, uint64_t addr)
+{
+	(void)opaque;
+	(void)addr;
+	return 0;
 }
 
 int vtd_unit_create(const struct vtd_unit_config *config,
@@ -291,6 +302,8 @@ int vtd_unit_create(const struct vtd_unit_config *config,
 		return moat_fail(err, -ENOMEM, "out of memory");
 	unit->caps = config->caps;
 	unit->platform = *platform;
+	if (!unit->platform.load)
+		unit->platform.load = load_nothing;
 	unit->host_bits = config->host_bits;
 	unit->collapse = config->collapse;
 	derive(unit);

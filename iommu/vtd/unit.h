@@ -46,6 +46,11 @@ struct vtd_interrupt {
 struct vtd_platform {
 	int (*read)(void *opaque, uint64_t addr, void *buf, size_t len);
 	int (*write)(void *opaque, uint64_t addr, const void *buf, size_t len);
+	/*
+	 * The 8 aligned bytes at @addr, as they lie there: what walks do most.
+	 * 0 has them ask @read. May be NULL; then they always ask @read.
+	 */
+	uint64_t (*load)(void *opaque, uint64_t addr);
 	void (*interrupt)(void *opaque, const struct vtd_interrupt *interrupt);
 	/*
 	 * Have a device drop what its own TLB has: 0, or a negative errno when

@@ -8,6 +8,7 @@
  * Source: VT-d rev 5.10 chapters 3 and 6; section 3.15 for the interrupt
  * range; table 30.
  */
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
@@ -148,7 +149,6 @@ static enum vtd_reason walk_tables(struct vtd_unit *unit, uint64_t gate,
 {
 	struct walk_result found;
 
-	(void)atomic_fetch_add_explicit(&unit->walks, 1, memory_order_relaxed);
 	switch (walk(&unit->rules, &unit->platform, path->top, path->levels,
 		     request->addr, &found)) {
 	case WALK_FOUND:
@@ -171,21 +171,43 @@ static enum vtd_reason walk_tables(struct vtd_unit *unit, uint64_t gate,
 	return reason_of(WHAT_ACCESS, gate);
 }
 
-static void keep(struct vtd_unit *unit, const struct vtd_request *request,
-		 const struct unit_path *path, const struct iotlb_entry *entry,
-		 uint64_t generation)
+static struct iotlb_source source_of(const struct vtd_request *request)
 {
-	const struct iotlb_source source = {
+	return (struct iotlb_source) {
 		.pasid = request->pasid,
 		.sid = request->sid,
 		.has_pasid = request->has_pasid,
 	};
+}
 
-	unit_lock(unit);
+static bool touches_interrupts(uint64_t addr, uint64_t size)
+{
+	return addr <= VTD_MSI_LAST && addr + (size - 1) >= VTD_MSI_FIRST;
+}
+
+/* Is any of the page, or of where it leads, where no memory is? */
+static bool is_odd(const struct vtd_request *request,
+		   const struct iotlb_entry *entry)
+{
+	const uint64_t size =
+		UINT64_C(1)
+		<< (VTD_PAGE_SHIFT + VTD_INDEX_BITS * (entry->level - 1));
+
+	return touches_interrupts(entry->addr, size) ||
+	       touches_interrupts(align_down(request->addr, size), size);
+}
+
+static void keep(struct vtd_unit *unit, const struct vtd_request *request,
+		 const struct unit_path *path, struct iotlb_entry *entry,
+		 uint64_t generation)
+{
+	entry->odd = is_odd(request, entry);
+	if (!iotlb_try(unit))
+		return;
 	if (atomic_load(&unit->generation) == generation)
-		iotlb_insert(&unit->iotlb, source, request->addr, entry,
-			     path->did, path->pasid);
-	unit_unlock(unit);
+		iotlb_insert(&unit->iotlb, source_of(request), request->addr,
+			     entry, path->did, path->pasid);
+	iotlb_release(unit);
 }
 
 /* What led to a fault is kept with caching mode only. */
@@ -196,17 +218,17 @@ static enum vtd_reason second_stage(struct vtd_unit *unit, uint64_t gate,
 				    struct vtd_translation *ret_translation)
 {
 	const unsigned int bits = (unsigned int)min_u64(
-		vtd_guest_bits(&unit->caps), VTD_BITS_OF_LEVELS(path->levels));
-	const bool caching = vtd_field(&unit->caps, VTD_CM);
+		unit->guest_bits, VTD_BITS_OF_LEVELS(path->levels));
 	struct iotlb_entry entry = { .level = 1 };
 	enum vtd_reason reason;
 
 	if (request->addr >> bits)
 		return reason_of(WHAT_ADDRESS, gate);
+	(void)atomic_fetch_add_explicit(&unit->walks, 1, memory_order_relaxed);
 	reason = walk_tables(unit, gate, request, path, &entry);
 	entry.reason = reason;
 	reason = use(unit, gate, request, &entry, ret_translation);
-	if ((!reason && entry.prot) || caching)
+	if ((!reason && entry.prot) || unit->caching)
 		keep(unit, request, path, &entry, generation);
 	return reason;
 }
@@ -315,16 +337,12 @@ static int refuse_hit(struct vtd_unit *unit, uint64_t gate,
 	return refuse(unit, request, reason, path.quiet, ret_translation);
 }
 
-int vtd_unit_translate(struct vtd_unit *unit, const struct vtd_request *request,
-		       struct vtd_translation *ret_translation)
+/* All but what is plainly allowed by an entry of the IOTLB. */
+static __attribute__((noinline)) int
+translate_rest(struct vtd_unit *unit, uint64_t gate,
+	       const struct vtd_request *request,
+	       struct vtd_translation *ret_translation)
 {
-	const struct iotlb_source source = {
-		.pasid = request->pasid,
-		.sid = request->sid,
-		.has_pasid = request->has_pasid,
-	};
-	const uint64_t gate =
-		atomic_load_explicit(&unit->gate, memory_order_acquire);
 	struct iotlb_entry entry;
 	enum vtd_reason reason;
 
@@ -339,12 +357,78 @@ int vtd_unit_translate(struct vtd_unit *unit, const struct vtd_request *request,
 	if (!(gate & GATE_TRANSLATING))
 		return translate_off(request, ret_translation);
 	if (request->at != VTD_AT_UNTRANSLATED ||
-	    !iotlb_find(&unit->iotlb, source, request->addr, &entry))
+	    !iotlb_find(&unit->iotlb, source_of(request), request->addr, &entry))
 		return translate_slowly(unit, gate, request, ret_translation);
 	reason = use(unit, gate, request, &entry, ret_translation);
 	if (!reason)
 		return 0;
 	return refuse_hit(unit, gate, request, reason, ret_translation);
+}
+
+/* VTD_PROT_* that an access takes. */
+static unsigned int plainly_wanted(enum vtd_access access)
+{
+	static_assert(VTD_READ + 1 == VTD_PROT_READ &&
+			      VTD_WRITE + 1 == VTD_PROT_WRITE &&
+			      VTD_ATOMIC + 1 == (VTD_PROT_READ | VTD_PROT_WRITE),
+		      "an access is one less than what it takes");
+	return (unsigned int)access + 1;
+}
+
+/* Is it allowed by what the IOTLB has of a page of this level? */
+static inline bool hits_plainly(const struct vtd_unit *unit,
+				const struct vtd_request *request,
+				unsigned int level,
+				struct vtd_translation *ret_translation)
+{
+	const uint64_t offset = (UINT64_C(1) << IOTLB_SHIFT(level)) - 1;
+	const unsigned int want = plainly_wanted(request->access);
+	uint64_t value;
+
+	if (!iotlb_find_level(&unit->iotlb, request->sid, request->addr, level,
+			      IOTLB_VALUE_SOURCE | IOTLB_VALUE_ODD | want, want,
+			      &value))
+		return false;
+	ret_translation->addr = value >> IOTLB_VALUE_PAGE_SHIFT
+						 << VTD_PAGE_SHIFT |
+				(request->addr & offset);
+	ret_translation->size = offset + 1;
+	ret_translation->prot = value & IOTLB_VALUE_PROT;
+	return true;
+}
+
+/* Apart for its registers: pages of 4 KiB are done without. */
+static __attribute__((noinline)) int
+translate_large(struct vtd_unit *unit, uint64_t gate,
+		const struct vtd_request *request,
+		struct vtd_translation *ret_translation)
+{
+	const unsigned int levels =
+		atomic_load_explicit(&unit->iotlb.levels, memory_order_relaxed);
+
+	if ((levels & 2) && hits_plainly(unit, request, 2, ret_translation))
+		return 0;
+	if ((levels & 4) && hits_plainly(unit, request, 3, ret_translation))
+		return 0;
+	return translate_rest(unit, gate, request, ret_translation);
+}
+
+/*
+ * Only what is most often is in here. No page at or of the interrupt range is
+ * without IOTLB_VALUE_ODD, so that addresses need not be looked at.
+ */
+int vtd_unit_translate(struct vtd_unit *unit, const struct vtd_request *request,
+		       struct vtd_translation *ret_translation)
+{
+	const uint64_t gate =
+		atomic_load_explicit(&unit->gate, memory_order_acquire);
+
+	if (!(gate & GATE_TRANSLATING) || request->at != VTD_AT_UNTRANSLATED ||
+	    request->has_pasid)
+		return translate_rest(unit, gate, request, ret_translation);
+	if (hits_plainly(unit, request, 1, ret_translation))
+		return 0;
+	return translate_large(unit, gate, request, ret_translation);
 }
 
 /* ---- whole transfers ---- */

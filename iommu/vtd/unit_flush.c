@@ -14,11 +14,13 @@
 static void begin(struct vtd_unit *unit)
 {
 	unit_lock(unit);
+	iotlb_hold(unit);
 	(void)atomic_fetch_add(&unit->generation, 1);
 }
 
 static void finish(struct vtd_unit *unit)
 {
+	iotlb_release(unit);
 	unit_unlock(unit);
 	(void)pthread_rwlock_wrlock(&unit->drain);
 	(void)pthread_rwlock_unlock(&unit->drain);

@@ -7,6 +7,8 @@
  *	       write asked for: one command at a time
  *   drain   - read: a request is on its way; write: none is
  *   lock	   - the registers' values, and whoever changes a cache
+ *   iotlb_busy - whoever changes the IOTLB, for as long as that takes; a
+ *	       request that finds it set has its page remembered next time
  * Requests take no lock of these but drain as long as they hit the caches.
  *
  * A request remembers @generation before it reads tables, and what it read
@@ -17,6 +19,7 @@
 #define MOAT_VTD_UNIT_INTERNAL_H
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "iommu/vtd/iotlb.h"
 #include "iommu/vtd/memo.h"
@@ -46,6 +49,8 @@ struct vtd_unit {
 	unsigned int record_offset;
 	unsigned int iotlb_offset;
 	size_t size;
+	unsigned int guest_bits;
+	bool caching; /* CM */
 	bool collapse;
 	bool zero_length_reads;
 
@@ -59,6 +64,7 @@ struct vtd_unit {
 	struct memo pasids;   /* PASID entries by requester and PASID */
 	struct memo irtes;    /* interrupt entries by index */
 
+	atomic_flag iotlb_busy;
 	pthread_mutex_t control;
 	pthread_rwlock_t drain;
 	pthread_mutex_t lock;
@@ -71,6 +77,24 @@ struct vtd_unit {
 	struct vtd_interrupt outbox[OUTBOX_MAX];
 	unsigned int n_outbox;
 };
+
+/* False: somebody else changes it. */
+static inline bool iotlb_try(struct vtd_unit *unit)
+{
+	return !atomic_flag_test_and_set_explicit(&unit->iotlb_busy,
+						  memory_order_acquire);
+}
+
+static inline void iotlb_hold(struct vtd_unit *unit)
+{
+	while (!iotlb_try(unit))
+		(void)sched_yield();
+}
+
+static inline void iotlb_release(struct vtd_unit *unit)
+{
+	atomic_flag_clear_explicit(&unit->iotlb_busy, memory_order_release);
+}
 
 /* unit_command.c */
 

@@ -396,9 +396,9 @@ static enum vtd_reason scalable(const struct chain *chain,
 	return reason;
 }
 
-enum vtd_reason unit_source(struct vtd_unit *unit, uint64_t gate,
-			    const struct vtd_request *request,
-			    struct unit_path *ret_path)
+static __attribute__((noinline)) enum vtd_reason
+source_slowly(struct vtd_unit *unit, uint64_t gate,
+	      const struct vtd_request *request, struct unit_path *ret_path)
 {
 	const struct chain chain = {
 		.unit = unit,
@@ -420,4 +420,22 @@ enum vtd_reason unit_source(struct vtd_unit *unit, uint64_t gate,
 	default:
 		return VTD_FR_TTM;
 	}
+}
+
+/* Most often: legacy mode, and a context entry that is known and good. */
+enum vtd_reason unit_source(struct vtd_unit *unit, uint64_t gate,
+			    const struct vtd_request *request,
+			    struct unit_path *ret_path)
+{
+	uint64_t word[MEMO_WORDS];
+
+	if ((gate >> GATE_TTM_SHIFT & 3) != VTD_RTADDR_TTM_LEGACY ||
+	    request->has_pasid || request->at != VTD_AT_UNTRANSLATED ||
+	    !memo_find(&unit->contexts, context_key(request->sid), word) ||
+	    word[1] >> SOURCE_REASON_SHIFT)
+		return source_slowly(unit, gate, request, ret_path);
+	*ret_path = (struct unit_path) { 0 };
+	unpack(word, ret_path);
+	ret_path->device_tlb = word[0] & SOURCE_DEVICE_TLB;
+	return VTD_FR_NONE;
 }

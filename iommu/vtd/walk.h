@@ -13,7 +13,8 @@
 
 /* What a unit makes of entries, computed once from its capabilities. */
 struct walk_rules {
-	uint64_t is_leaf[WALK_LEVELS_MAX + 1]; /* by level: any bit set */
+	uint64_t notable[WALK_LEVELS_MAX + 1]; /* by level: leaf or reserved */
+	uint64_t is_leaf[WALK_LEVELS_MAX + 1]; /* any bit set */
 	uint64_t table_reserved[WALK_LEVELS_MAX + 1];
 	uint64_t leaf_reserved[WALK_LEVELS_MAX + 1];
 };

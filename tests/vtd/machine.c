@@ -70,6 +70,19 @@ static int platform_read(void *opaque, uint64_t addr, void *buf, size_t len)
 	return 0;
 }
 
+static uint64_t platform_load(void *opaque, uint64_t addr)
+{
+	const struct machine *m = opaque;
+	const uint8_t *memory = m->walker_view ? m->walker_view : m->ram;
+	uint64_t value;
+
+	if (!is_ram(addr, sizeof(value)) || (m->on_read && addr == m->watch))
+		return 0;
+	__atomic_load((const uint64_t *)(memory + addr), &value,
+		      __ATOMIC_ACQUIRE);
+	return value;
+}
+
 static int platform_write(void *opaque, uint64_t addr, const void *buf,
 			  size_t len)
 {
@@ -469,6 +482,7 @@ void machine_init_off(struct machine *m, const struct machine_config *config)
 {
 	const struct vtd_platform platform = {
 		.read = platform_read,
+		.load = platform_load,
 		.write = platform_write,
 		.interrupt = platform_interrupt,
 		.flush_device = platform_flush_device,

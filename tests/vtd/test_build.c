@@ -56,6 +56,14 @@ static int arena_read(void *opaque, uint64_t addr, void *buf, size_t len)
 	return 0;
 }
 
+static uint64_t arena_load(void *opaque, uint64_t addr)
+{
+	uint64_t value;
+
+	(void)arena_read(opaque, addr, &value, sizeof(value));
+	return value;
+}
+
 static int arena_create(struct arena *a, unsigned int levels, uint64_t sizes)
 {
 	const struct vtd_tables_memory memory = {
@@ -70,6 +78,7 @@ static int arena_create(struct arena *a, unsigned int levels, uint64_t sizes)
 	};
 	const struct vtd_caps caps = vtd_unit_abilities();
 
+	a->platform.load = arena_load;
 	a->platform.read = arena_read;
 	a->levels = levels;
 	walk_rules_init(&a->rules, &caps, 52);
