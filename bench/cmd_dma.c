@@ -22,6 +22,7 @@
 struct dma_options {
 	const char *device, *iommu, *ways, *nodes, *block, *depth;
 	unsigned int rounds, time_ms;
+	int lists;	   /* enum lists */
 	const char *write; /* serial number; NULL: read only */
 	const char *json;
 };
@@ -47,6 +48,10 @@ static const struct opt_desc dma_desc[] = {
 	    .help = "samples of each way and load"),
 	OPT(struct dma_options, time_ms, "time", OPT_UINT, .arg = "MS",
 	    .def = "100", .min = 1, .max = 60000, .help = "of a sample"),
+	OPT(struct dma_options, lists, "lists", OPT_ENUM, .def = "auto",
+	    .choices = "auto|prp",
+	    .help = "how the disk is told where memory is: large pieces as "
+		    "they are, if it takes that, or pages"),
 	OPT(struct dma_options, write, "write", OPT_STR, .arg = "SERIAL",
 	    .help = "overwrite the disk with this serial number, instead of "
 		    "reading"),
@@ -57,6 +62,8 @@ static const struct opt_table dma_table = {
 	.desc = dma_desc,
 	.n = ARRAY_SIZE(dma_desc),
 };
+
+enum lists { LISTS_AUTO, LISTS_PRP };
 
 enum way { WAY_IOMMU_2M, WAY_IOMMU_4K, WAY_NONE };
 
@@ -170,6 +177,11 @@ static int check_disk(struct dma_bench *bench, struct nvme *nvme,
 				    info->model, info->serial);
 		bench_result_option(bench->result, "disk-max-transfer", "%llu",
 				    (unsigned long long)info->max_transfer);
+		bench_result_option(bench->result, "lists", "%s",
+				    info->takes_sgl && bench->opts->lists ==
+							       LISTS_AUTO
+					    ? "sgl from 32K on, prp"
+					    : "prp");
 	}
 	if (is_read(bench))
 		return check_data(bench, nvme, memory, err);
@@ -247,7 +259,9 @@ static int run_way(struct dma_bench *bench, enum way way, enum node node,
 		.opaque = &mapping,
 	};
 	struct nvme_config nvme_config = { .memory = memory,
-					   .vector = NVME_POLLED };
+					   .vector = NVME_POLLED,
+					   .no_sgl = bench->opts->lists ==
+						     LISTS_PRP };
 	struct nvme *nvme = NULL;
 	int r;
 

@@ -22,6 +22,7 @@
 #define ENTRIES	      (NVME_DEPTH_MAX * 2) /* a queue is never full */
 #define ADMIN_ENTRIES 16
 #define COMMAND_MS    10000
+#define SGL_FROM      (32 * KiB)
 
 /* Pages of the memory. */
 enum page {
@@ -49,6 +50,7 @@ struct queue {
 struct slot {
 	uint64_t prp1, prp2;
 	uint32_t blocks;
+	uint8_t flags;
 	bool under_way;
 };
 
@@ -61,6 +63,7 @@ struct nvme {
 	struct slot slot[NVME_DEPTH_MAX];
 	struct nvme_info info;
 	int vector;
+	bool no_sgl;
 };
 
 static uint32_t read32(struct nvme *nvme, uint64_t reg)
@@ -282,6 +285,7 @@ static int identify(struct nvme *nvme, struct moat_err *err)
 	mdts = page[NVME_ID_CTRL_MDTS];
 	nvme->info.max_transfer = mdts && mdts < 8 ? PAGE << mdts
 						   : NVME_BLOCK_MAX;
+	nvme->info.takes_sgl = little(page + NVME_ID_CTRL_SGLS, 4) & 3;
 	command.dw10 = 0;
 	command.nsid = 1;
 	r = admin(nvme, &command, "identifying the namespace", err);
@@ -310,6 +314,7 @@ int nvme_open(const struct nvme_config *config, struct nvme **ret_nvme,
 	nvme->function = config->function;
 	nvme->memory = config->memory;
 	nvme->vector = config->vector;
+	nvme->no_sgl = config->no_sgl;
 	r = enable(nvme, err);
 	if (r == 0)
 		r = identify(nvme, err);
@@ -346,6 +351,14 @@ const struct nvme_info *nvme_info(const struct nvme *nvme)
 
 /* ---- transfers ---- */
 
+/* Does it lie in one piece? It is in one huge page, or in two. */
+static bool is_one_block(const struct nvme *nvme, uint64_t offset, uint64_t len)
+{
+	return nvme->info.takes_sgl && !nvme->no_sgl && len >= SGL_FROM &&
+	       bench_memory_bus(nvme->memory, offset + len - 1) ==
+		       bench_memory_bus(nvme->memory, offset) + len - 1;
+}
+
 void nvme_prepare(struct nvme *nvme, unsigned int slot, uint64_t offset,
 		  uint64_t len)
 {
@@ -357,6 +370,12 @@ void nvme_prepare(struct nvme *nvme, unsigned int slot, uint64_t offset,
 	s->blocks = (uint32_t)(len / nvme->info.block_size);
 	s->prp1 = bench_memory_bus(nvme->memory, offset);
 	s->prp2 = 0;
+	s->flags = 0;
+	if (is_one_block(nvme, offset, len)) {
+		s->flags = NVME_FLAGS_SGL;
+		s->prp2 = len; /* and above it 0, the type */
+		return;
+	}
 	for (uint64_t i = 1; i < pages; i++)
 		list[i - 1] = bench_memory_bus(nvme->memory, offset + i * PAGE);
 	if (pages == 2)
@@ -370,6 +389,7 @@ void nvme_submit(struct nvme *nvme, unsigned int slot, bool write,
 {
 	const struct nvme_command command = {
 		.opcode = write ? NVME_IO_WRITE : NVME_IO_READ,
+		.flags = nvme->slot[slot].flags,
 		.id = (uint16_t)slot,
 		.nsid = 1,
 		.prp1 = nvme->slot[slot].prp1,

@@ -26,6 +26,7 @@ struct nvme_info {
 	uint64_t blocks;	 /* of the first namespace */
 	unsigned int block_size; /* bytes */
 	uint64_t max_transfer;	 /* bytes of one command */
+	bool takes_sgl;		 /* address and length instead of pages */
 };
 
 struct nvme_config {
@@ -33,6 +34,7 @@ struct nvme_config {
 	struct bench_memory *memory;	 /* mapped for it */
 	int vector; /* that ends of transfers interrupt by; or: */
 #define NVME_POLLED (-1)
+	bool no_sgl; /* list pages (PRP) even if the disk takes better */
 };
 
 /**
@@ -52,6 +54,9 @@ const struct nvme_info *nvme_info(const struct nvme *nvme);
  * @slot: below NVME_DEPTH_MAX, not under way
  * @offset: in the memory; multiple of 4 KiB
  * @len: bytes, a multiple of the block size, no more than the controller takes
+ *
+ * From 32 KiB on, where Linux does it by default, what lies in one piece for
+ * the disk is one data block (SGL), if the disk takes that.
  */
 void nvme_prepare(struct nvme *nvme, unsigned int slot, uint64_t offset,
 		  uint64_t len);

@@ -46,9 +46,13 @@
 #define NVME_ID_CTRL_SERIAL 4  /* 20 characters */
 #define NVME_ID_CTRL_MODEL  24 /* 40 characters */
 #define NVME_ID_CTRL_MDTS   77
-#define NVME_ID_NS_SIZE	    0 /* 8 bytes, in blocks */
+#define NVME_ID_CTRL_SGLS   536 /* 4 bytes; bits 0 and 1: for transfers */
+#define NVME_ID_NS_SIZE	    0	/* 8 bytes, in blocks */
 #define NVME_ID_NS_FLBAS    26
 #define NVME_ID_NS_LBAF	    128 /* 4 bytes each */
+
+/* Section 4.4: instead of two PRPs, address and length of a data block. */
+#define NVME_FLAGS_SGL 0x40
 
 struct nvme_command {
 	uint8_t opcode, flags;
