@@ -267,6 +267,12 @@ void audit_page_print(const struct audit_page *page, FILE *out)
 	html_raw(out, ", moat ");
 	html_text(out, page->version);
 	html_raw(out, "</p>\n");
+	if (page->only) {
+		html_raw(out, "<p>Judged is what concerns <b>");
+		html_text(out, page->only);
+		html_raw(out, "</b>, its group, and the host; not the other "
+			      "devices.</p>\n");
+	}
 	print_chips(page->audit, out);
 	html_raw(out, "<h2>Findings</h2>\n");
 	print_findings(page->audit, out);

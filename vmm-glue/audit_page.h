@@ -12,6 +12,7 @@ struct audit_page {
 	const struct audit *audit;
 	const struct audit_facts *facts;
 	const char *host;   /* its name */
+	const char *only;   /* the device that was judged; NULL: all */
 	const char *kernel; /* its release */
 	const char *when;
 	const char *version; /* of moat */

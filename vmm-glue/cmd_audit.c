@@ -63,7 +63,8 @@ static void name_of(void *opaque, const struct moat_host_pci *fn, char *buf,
 }
 
 static void print_page(const struct audit_facts *facts,
-		       const struct audit *result, FILE *out)
+		       const struct moat_bdf *bdf, const struct audit *result,
+		       FILE *out)
 {
 	const time_t now = time(NULL);
 	struct audit_page page = {
@@ -74,7 +75,7 @@ static void print_page(const struct audit_facts *facts,
 	};
 	struct utsname system;
 	struct tm tm;
-	char when[64] = "";
+	char when[64] = "", addr[MOAT_BDF_STRLEN];
 
 	(void)uname(&system);
 	page.host = system.nodename;
@@ -82,14 +83,15 @@ static void print_page(const struct audit_facts *facts,
 	if (gmtime_r(&now, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &tm);
 	page.when = when;
+	page.only = bdf ? moat_bdf_str(*bdf, addr) : NULL;
 	page.opaque = pci_names_open();
 	audit_page_print(&page, out);
 	pci_names_close(page.opaque);
 }
 
 static int write_page(const struct audit_facts *facts,
-		      const struct audit *result, const char *path,
-		      struct moat_err *err)
+		      const struct moat_bdf *bdf, const struct audit *result,
+		      const char *path, struct moat_err *err)
 {
 	FILE *out;
 	int r;
@@ -98,7 +100,7 @@ static int write_page(const struct audit_facts *facts,
 	if (!out)
 		return moat_fail(err, -errno, "cannot write %s: %s", path,
 				 strerror(errno));
-	print_page(facts, result, out);
+	print_page(facts, bdf, result, out);
 	r = ferror(out) ? -EIO : 0;
 	if (fclose(out) != 0 && r == 0)
 		r = -errno;
@@ -108,11 +110,11 @@ static int write_page(const struct audit_facts *facts,
 }
 
 static int show(const struct audit_options *opts,
-		const struct audit_facts *facts, const struct audit *result,
-		struct moat_err *err)
+		const struct audit_facts *facts, const struct moat_bdf *bdf,
+		const struct audit *result, struct moat_err *err)
 {
 	if (opts->html) {
-		int r = write_page(facts, result, opts->html, err);
+		int r = write_page(facts, bdf, result, opts->html, err);
 
 		if (r < 0)
 			return r;
@@ -145,7 +147,7 @@ static int audit(const struct audit_options *opts, const struct moat_bdf *bdf)
 	r = audit_judge(&facts, bdf, &result, &err);
 	if (r < 0)
 		goto free_facts;
-	r = show(opts, &facts, &result, &err);
+	r = show(opts, &facts, bdf, &result, &err);
 	if (r == 0)
 		status = status_of(&result);
 	audit_free(&result);

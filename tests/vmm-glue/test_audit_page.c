@@ -14,7 +14,7 @@
 #include "vmm-glue/html.h"
 
 /* To be freed. */
-static char *page_of(const char *name)
+static char *page_of(const char *name, const char *only)
 {
 	struct audit_facts facts;
 	struct audit audit;
@@ -22,17 +22,22 @@ static char *page_of(const char *name)
 		.audit = &audit,
 		.facts = &facts,
 		.host = name,
+		.only = only,
 		.kernel = "6.1",
 		.when = "today",
 		.version = "1",
 	};
+	struct moat_bdf bdf;
 	char *text = NULL;
 	size_t len;
 	FILE *out;
 
 	ck_assert_msg(audit_facts_read(&h.host, &facts, &err) == 0, "%s",
 		      err.msg);
-	ck_assert_int_eq(audit_judge(&facts, NULL, &audit, &err), 0);
+	if (only)
+		bdf = fake_bdf(only);
+	ck_assert_int_eq(audit_judge(&facts, only ? &bdf : NULL, &audit, &err),
+			 0);
 	out = open_memstream(&text, &len);
 	ck_assert_ptr_nonnull(out);
 	audit_page_print(&page, out);
@@ -99,7 +104,7 @@ START_TEST(has_the_whole_host_once)
 
 	audit_host_setup();
 	behind(CARD, "dmar0");
-	page = page_of("tower");
+	page = page_of("tower", NULL);
 	expect_nested(page);
 	ck_assert_uint_eq(times(page, "<h1>DMA isolation of tower</h1>"), 1);
 	ck_assert_uint_eq(times(page, "nothing found: DMA isolation"), 1);
@@ -136,7 +141,7 @@ START_TEST(says_what_firmware_says)
 
 	audit_host_setup();
 	set_dmar(domain_and_region);
-	page = page_of("tower");
+	page = page_of("tower", NULL);
 	expect_nested(page);
 	ck_assert_uint_eq(times(page,
 				"0x40000000-0x400fffff</td>"
@@ -156,7 +161,7 @@ START_TEST(marks_lead_to_findings)
 	audit_host_setup();
 	set_group(2, "identity\n", MSI);
 	fake_write(&h, "proc/interrupts", " 24: 0 0  PCI-MSI 4-edge\n");
-	page = page_of("tower");
+	page = page_of("tower", NULL);
 	expect_nested(page);
 	ck_assert_uint_eq(times(page, "<a href=\"#pass-through\">"), 1);
 	ck_assert_uint_eq(times(page, "id=\"pass-through\""), 1);
@@ -164,6 +169,22 @@ START_TEST(marks_lead_to_findings)
 	ck_assert_uint_eq(times(page, ">1 high</span>"), 1);
 	ck_assert_uint_eq(times(page, ">1 medium</span>"), 1);
 	ck_assert_uint_eq(times(page, "nothing found"), 0);
+	free(page);
+	audit_host_teardown();
+}
+END_TEST
+
+START_TEST(says_that_it_is_of_one_device)
+{
+	char *page;
+
+	audit_host_setup();
+	set_group(2, "identity\n", MSI);
+	page = page_of("tower", NIC);
+	expect_nested(page);
+	ck_assert_uint_eq(times(page, "concerns <b>" NIC "</b>"), 1);
+	ck_assert_uint_eq(times(page, "pass-through\""), 0);
+	ck_assert_uint_eq(times(page, ">" CARD "</text>"), 1);
 	free(page);
 	audit_host_teardown();
 }
@@ -178,7 +199,7 @@ START_TEST(takes_no_name_for_markup)
 		     7);
 	set_config("0000:00:1d.0", &card_config);
 	set_group(7, "DMA\n", MSI);
-	page = page_of("</title><script>alert(1)</script>");
+	page = page_of("</title><script>alert(1)</script>", NULL);
 	expect_nested(page);
 	ck_assert_ptr_null(strstr(page, "<script"));
 	ck_assert_ptr_null(strstr(page, "<i "));
@@ -220,5 +241,5 @@ START_TEST(clips_between_characters)
 END_TEST
 
 CHECK_MAIN("audit page", has_the_whole_host_once, says_what_firmware_says,
-	   marks_lead_to_findings, takes_no_name_for_markup,
-	   clips_between_characters)
+	   marks_lead_to_findings, says_that_it_is_of_one_device,
+	   takes_no_name_for_markup, clips_between_characters)
