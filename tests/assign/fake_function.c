@@ -113,7 +113,9 @@ static int fake_region_read(struct host_device *host, unsigned int region,
 		return r;
 	if (!p)
 		return -EIO;
+	(void)pthread_mutex_lock(&fn->irq_lock);
 	memcpy(buf, p, len);
+	(void)pthread_mutex_unlock(&fn->irq_lock);
 	if (region == HOST_REGION_CONFIG)
 		overlay_ids(fn, offset, buf, len);
 	return 0;
@@ -186,15 +188,12 @@ static void fake_region_unmap(struct host_device *host, void *addr,
 	to_fake(host)->maps--;
 }
 
-static int fake_irq_set(struct host_device *host, enum host_irq_index irq,
-			unsigned int start, unsigned int count, const int *fds)
+static int irq_set_locked(struct fake_function *fn, enum host_irq_index irq,
+			  unsigned int start, unsigned int count,
+			  const int *fds)
 {
-	struct fake_function *fn = to_fake(host);
-	int r = fake_step(fn->sweep);
 	unsigned int i;
 
-	if (r < 0)
-		return r;
 	fn->irq_calls++;
 	for (i = 0; i <= HOST_IRQ_MSIX && irq <= HOST_IRQ_MSIX; i++)
 		if (i != irq && fn->enabled[i])
@@ -213,6 +212,20 @@ static int fake_irq_set(struct host_device *host, enum host_irq_index irq,
 	for (i = 0; i < count; i++)
 		fn->irq_fd[irq][start + i] = fds[i];
 	return 0;
+}
+
+static int fake_irq_set(struct host_device *host, enum host_irq_index irq,
+			unsigned int start, unsigned int count, const int *fds)
+{
+	struct fake_function *fn = to_fake(host);
+	int r = fake_step(fn->sweep);
+
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&fn->irq_lock);
+	r = irq_set_locked(fn, irq, start, count, fds);
+	(void)pthread_mutex_unlock(&fn->irq_lock);
+	return r;
 }
 
 static int fake_intx_unmask_by(struct host_device *host, int fd)
@@ -234,9 +247,11 @@ static int fake_irq_disable(struct host_device *host, enum host_irq_index irq)
 	unsigned int i;
 
 	ck_assert_uint_ne(fn->enabled[irq], 0);
+	(void)pthread_mutex_lock(&fn->irq_lock);
 	fn->enabled[irq] = 0;
 	for (i = 0; i < FAKE_IRQ_FDS; i++)
 		fn->irq_fd[irq][i] = -1;
+	(void)pthread_mutex_unlock(&fn->irq_lock);
 	if (irq == HOST_IRQ_INTX)
 		fn->unmask_fd = -1;
 	return 0;
@@ -396,6 +411,7 @@ void fake_function_init(struct fake_function *fn, struct fake_sweep *sweep)
 	fn->sweep = sweep;
 	fn->config_size = CONFIG_SIZE;
 	fn->unmask_fd = -1;
+	(void)pthread_mutex_init(&fn->irq_lock, NULL);
 	for (i = 0; i < HOST_IRQS; i++)
 		for (v = 0; v < FAKE_IRQ_FDS; v++)
 			fn->irq_fd[i][v] = -1;
@@ -434,20 +450,47 @@ void fake_function_fini(struct fake_function *fn)
 
 	for (i = 0; i < FAKE_REGIONS; i++)
 		free(fn->memory[i]);
+	(void)pthread_mutex_destroy(&fn->irq_lock);
 }
 
-void fake_fire(struct fake_function *fn, enum host_irq_index irq,
-	       unsigned int vector)
+static void fire_locked(struct fake_function *fn, enum host_irq_index irq,
+			unsigned int vector)
 {
 	const uint64_t one = 1;
 	int fd = fn->irq_fd[irq][vector];
 
-	ck_assert_uint_ne(fn->enabled[irq], 0);
 	if (fd >= 0)
 		ck_assert_int_eq(write(fd, &one, sizeof(one)), sizeof(one));
 	else if (irq == HOST_IRQ_MSIX)
 		fn->memory[0][FAKE_PBA + vector / 8] |=
 			(uint8_t)(1 << vector % 8);
+}
+
+void fake_fire(struct fake_function *fn, enum host_irq_index irq,
+	       unsigned int vector)
+{
+	ck_assert_uint_ne(fn->enabled[irq], 0);
+	(void)pthread_mutex_lock(&fn->irq_lock);
+	fire_locked(fn, irq, vector);
+	(void)pthread_mutex_unlock(&fn->irq_lock);
+}
+
+enum host_irq_index fake_fire_any(struct fake_function *fn, unsigned int vector)
+{
+	enum host_irq_index irq, fired = HOST_IRQS;
+
+	(void)pthread_mutex_lock(&fn->irq_lock);
+	for (irq = HOST_IRQ_INTX; irq <= HOST_IRQ_MSIX; irq++) {
+		unsigned int v = irq == HOST_IRQ_INTX ? 0 : vector;
+
+		if (v >= fn->enabled[irq])
+			continue;
+		if (fn->irq_fd[irq][v] >= 0)
+			fired = irq;
+		fire_locked(fn, irq, v);
+	}
+	(void)pthread_mutex_unlock(&fn->irq_lock);
+	return fired;
 }
 
 /* ---- the VMM ---- */

@@ -97,6 +97,11 @@ struct fake_function {
 	bool dead_at_open;
 	uint8_t ids[4]; /* vendor and device, as VFIO keeps them */
 
+	/*
+	 * Interrupts are asynchronous: the lock is of which fds there are, and
+	 * of the pending bits, as a region's bytes are read.
+	 */
+	pthread_mutex_t irq_lock;
 	struct host_irq irq[HOST_IRQS];
 	unsigned int enabled[HOST_IRQS]; /* vectors; 0: disabled */
 	int irq_fd[HOST_IRQS][FAKE_IRQ_FDS];
@@ -135,6 +140,14 @@ uint64_t fake_get(const struct fake_function *fn, unsigned int offset,
 /* The device raises interrupt @vector: signalled, or pending in its PBA. */
 void fake_fire(struct fake_function *fn, enum host_irq_index irq,
 	       unsigned int vector);
+
+/*
+ * The same at any time, by whatever kind is enabled just now, while other
+ * threads use the device. Return: that kind; HOST_IRQS: none is enabled, or
+ * nobody listens to @vector.
+ */
+enum host_irq_index fake_fire_any(struct fake_function *fn,
+				  unsigned int vector);
 
 /*
  * The machine's ports. A thread that uses them without permission, or while

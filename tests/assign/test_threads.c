@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -16,9 +17,14 @@
 
 #define THREADS 4
 #define ROUNDS	400
-#define BAR0	0xc0000000
+/* At most, where the threads hardly get to run beside each other. */
+#define ROUNDS_MAX (100 * ROUNDS)
+#define BAR0	   0xc0000000
 
 static struct fixture fx;
+static atomic_bool over;
+/* Interrupts that were signalled, of each kind; and to nobody. */
+static atomic_uint fired[HOST_IRQS + 1];
 /* The trap table is the VMM's; a vCPU looks a copy up. */
 static struct moat_trap table_trap;
 
@@ -45,11 +51,18 @@ static const struct {
 	{ FAKE_VENDOR + 4, 4, 0x12345678 },
 };
 
+static bool each_kind_fired(void)
+{
+	return fired[HOST_IRQ_INTX] && fired[HOST_IRQ_MSI] &&
+	       fired[HOST_IRQ_MSIX];
+}
+
 static void *vcpu(void *arg)
 {
 	unsigned int seed = *(const unsigned int *)arg;
 
-	for (unsigned int i = 0; i < ROUNDS; i++) {
+	for (unsigned int i = 0;
+	     i < ROUNDS || (!each_kind_fired() && i < ROUNDS_MAX); i++) {
 		unsigned int pick = (seed = seed * 1103515245 + 12345) >> 16;
 		size_t w = pick % ARRAY_SIZE(writes);
 		uint64_t at = FAKE_TABLE + 16 * (pick % FAKE_VECTORS);
@@ -68,11 +81,40 @@ static void *vcpu(void *arg)
 	return NULL;
 }
 
+/* The device, which asks nobody when it interrupts. */
+static void *device(void *arg)
+{
+	unsigned int i = 0;
+
+	while (!over) {
+		fired[fake_fire_any(&fx.fn, i++ % FAKE_VECTORS)]++;
+		(void)sched_yield();
+	}
+	return arg;
+}
+
+/* A vector that the guest has set up anew is delivered, and only that. */
+static void assert_interrupts(void)
+{
+	const uint64_t entry = FAKE_TABLE + 16 * 3;
+
+	moat_device_config_write(fx.dev, FAKE_MSIX + PCI_MSIX_FLAGS, 2,
+				 PCI_MSIX_FLAGS_ENABLE);
+	table_trap.write(table_trap.opaque, entry, 4, 0xfee00000);
+	table_trap.write(table_trap.opaque, entry + 8, 4, 0x43);
+	table_trap.write(table_trap.opaque, entry + 12, 4, 0);
+	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x43), 0);
+	fake_fire(&fx.fn, HOST_IRQ_MSIX, 3);
+	ck_assert_int_eq(fake_vmm_delivered(&fx.vmm, 0x43), 1);
+}
+
 START_TEST(four_vcpus)
 {
 	unsigned int seed[THREADS];
-	pthread_t thread[THREADS];
+	pthread_t thread[THREADS], interrupter;
 	unsigned int fds;
+
+	over = false;
 
 	fixture_init(&fx);
 	fds = count_fds();
@@ -80,6 +122,7 @@ START_TEST(four_vcpus)
 	moat_device_config_write(fx.dev, PCI_BASE_ADDRESS_0, 4, BAR0);
 	moat_device_config_write(fx.dev, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 	table_trap = fx.dev->bar[0].trap;
+	ck_assert_int_eq(pthread_create(&interrupter, NULL, device, NULL), 0);
 	for (unsigned int i = 0; i < THREADS; i++) {
 		seed[i] = i + 1;
 		ck_assert_int_eq(
@@ -87,12 +130,16 @@ START_TEST(four_vcpus)
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+	over = true;
+	ck_assert_int_eq(pthread_join(interrupter, NULL), 0);
+	ck_assert(each_kind_fired());
 	/* After all that it still works. */
 	ck_assert_int_eq(moat_device_reset(fx.dev, &fx.err), 0);
 	ck_assert_uint_eq(fx.vmm.pin, 2);
 	moat_device_config_write(fx.dev, PCI_BASE_ADDRESS_0, 4, BAR0);
 	moat_device_config_write(fx.dev, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 	ck_assert_ptr_nonnull(fake_vmm_direct(&fx.vmm, BAR0));
+	assert_interrupts();
 	fixture_fini(&fx);
 	ck_assert_uint_eq(count_fds(), fds);
 }
