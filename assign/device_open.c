@@ -241,12 +241,21 @@ static int device_read(struct moat_device *dev, struct moat_err *err)
 
 	r = dev->host->ops->region_info(dev->host, HOST_REGION_CONFIG, &config);
 	if (r == 0 && config.size < CONFIG_STANDARD_SIZE)
-		r = -EIO;
+		return moat_fail(err, -EIO,
+				 "%s: its config space is cut off after %llu "
+				 "bytes of %u: the kernel does not know what "
+				 "it is; rescan its bus (echo 1 > "
+				 "/sys/bus/pci/rescan) or power the machine "
+				 "off and on",
+				 dev->name, (unsigned long long)config.size,
+				 CONFIG_STANDARD_SIZE);
 	if (r == 0)
 		r = dev->host->ops->region_read(dev->host, HOST_REGION_CONFIG,
 						0, dev->raw, sizeof(dev->raw));
 	if (r < 0)
-		return moat_fail(err, r, "%s: cannot read its config space: %s",
+		return moat_fail(err, r,
+				 "%s: cannot read its config space: %s; the "
+				 "kernel's log may say what became of it",
 				 dev->name, strerror(-r));
 	/* Its ids VFIO answers from memory. */
 	if (get_le32(dev->raw + PCI_CLASS_REVISION) == UINT32_MAX)

@@ -224,9 +224,11 @@ static int bind_explain(const struct moat_ioas *ioas,
 	if (iommufd_cdev_path(ioas, dev, path, NULL) == 0) {
 		group_holder(ioas->host, path, false, who, sizeof(who));
 		if (who[0])
-			return moat_fail(err, -EBUSY,
-					 "%s: is in use: %s is held by %s",
-					 dev->name, path, who);
+			return moat_fail(
+				err, -EBUSY,
+				"%s: is in use: %s is held by %s; end that "
+				"first",
+				dev->name, path, who);
 	}
 	if (r == -EINVAL && !resv_has_direct(&file->reserved))
 		return moat_fail(

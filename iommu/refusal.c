@@ -36,7 +36,8 @@ int refusal_busy(const struct moat_ioas *ioas, const struct ioas_device *dev,
 
 	group_holder(ioas->host, path, true, who, sizeof(who));
 	return moat_fail(err, -EBUSY,
-			 "%s: its IOMMU group is in use: %s is held by %s",
+			 "%s: its IOMMU group is in use: %s is held by %s; end "
+			 "that first",
 			 dev->name, path, who[0] ? who : "another process");
 }
 

@@ -280,7 +280,8 @@ static const struct {
 	{ ext_too_many, -E2BIG, "no room" },
 	{ bridge, -EINVAL, "header type 1" },
 	{ absent, -EIO, "does not answer" },
-	{ truncated, -EIO, "cannot read its config space" },
+	{ truncated, -EIO, "is cut off after 64 bytes of 256" },
+	{ truncated, -EIO, "rescan its bus" },
 };
 
 START_TEST(malformed_is_refused)

@@ -244,10 +244,10 @@ static const struct {
 	  "type\"" },
 	{ group_held, 0, -EBUSY,
 	  "0000:04:08.0: its IOMMU group is in use: %ROOT/dev/vfio/7 is held "
-	  "by qemu-system-x86 (process 4711)" },
+	  "by qemu-system-x86 (process 4711); end that first" },
 	{ cdev_held, 0, -EBUSY,
 	  "0000:04:08.0: is in use: %ROOT/dev/vfio/devices/vfio0 is held by "
-	  "qemu-system-x86 (process 4711)" },
+	  "qemu-system-x86 (process 4711); end that first" },
 	{ cdev_held_unseen, 0, -EINVAL,
 	  "0000:04:08.0: the kernel does not bind it to an iommufd: either "
 	  "another process has it open, or its IOMMU does not keep DMA "

@@ -279,11 +279,11 @@ static const struct {
 	{ held_by_process, 0, -EBUSY,
 	  "0000:04:08.0: its IOMMU group is in use: %ROOT/dev/vfio/7 is held "
 	  "by "
-	  "qemu?[2J (process 4711)" },
+	  "qemu?[2J (process 4711); end that first" },
 	{ held_by_unknown, 0, -EBUSY,
 	  "0000:04:08.0: its IOMMU group is in use: %ROOT/dev/vfio/7 is held "
 	  "by "
-	  "another process" },
+	  "another process; end that first" },
 	{ bound_to_host_driver, 0, -ENODEV,
 	  "0000:04:08.0: %ROOT/dev/vfio/7 is not there, since the device is "
 	  "bound to nvme; bind it to vfio-pci first" },
