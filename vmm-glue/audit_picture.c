@@ -24,7 +24,7 @@
 #define HEAD	   62 /* of a card */
 #define BOX_HEAD   30
 #define LINE	   38 /* of a function */
-#define NAME_CHARS 68
+#define NAME_CHARS 60
 #define MARK	   9 /* radius */
 #define LEGEND	   40
 
