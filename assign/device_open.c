@@ -89,6 +89,11 @@ static enum company company_now(const struct device_claim_ops *ops,
 	return company;
 }
 
+static bool is_cancelled(const struct moat_device_params *params)
+{
+	return params->cancelled && params->cancelled(params->cancelled_opaque);
+}
+
 /*
  * VFIO opens no device of a group before all of the group is claimed, and
  * each device of the guest has a thread of its own: let the others get that
@@ -113,6 +118,11 @@ static int attach_with_group(struct moat_device *dev,
 		return r;
 	until_ns = moat_now_ns() + GROUP_WAIT_MS * NS_PER_MS;
 	while (r == -EINVAL && moat_now_ns() < until_ns) {
+		if (is_cancelled(params))
+			return moat_fail(err, -EINTR,
+					 "%s: interrupted while waiting for "
+					 "the other devices of its group",
+					 dev->name);
 		if (!there && company_now(ops, params) != COMPANY_AWAITED) {
 			there = true;
 			until_ns = moat_now_ns() + GROUP_SETTLE_MS * NS_PER_MS;

@@ -127,6 +127,8 @@ int moat_ioas_create(const struct moat_ioas_config *config,
 	ioas->hooks = config->hooks;
 	ioas->small_pages = config->small_pages;
 	ioas->files = config->files;
+	ioas->cancelled = config->cancelled;
+	ioas->cancelled_opaque = config->cancelled_opaque;
 	ioas->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	r = pthread_mutex_init(&ioas->lock, NULL);
 	if (r != 0) {
@@ -287,6 +289,13 @@ static uint64_t mapped_bytes(const struct moat_ioas *ioas)
 	return bytes;
 }
 
+static int go_on(const struct moat_ioas *ioas, struct moat_err *err)
+{
+	if (!ioas->cancelled || !ioas->cancelled(ioas->cancelled_opaque))
+		return 0;
+	return moat_fail(err, -EINTR, "interrupted");
+}
+
 /*
  * Bring the whole list into the kernel, which has none of it. All is checked
  * first, since pinning is what takes long. When it fails, the maps that were
@@ -308,8 +317,11 @@ static int replay(struct moat_ioas *ioas, struct moat_err *err)
 		r = no_entries(limits, ioas->n_maps, err);
 	if (r == 0)
 		r = allow_pinning(ioas, mapped_bytes(ioas), err);
-	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++)
-		r = kernel_map(ioas, &ioas->maps[i], err);
+	for (size_t i = 0; r == 0 && i < ioas->n_maps; i++) {
+		r = go_on(ioas, err);
+		if (r == 0)
+			r = kernel_map(ioas, &ioas->maps[i], err);
+	}
 	ioas->stats.total_ns += moat_now_ns() - start_ns;
 	return r;
 }

@@ -106,8 +106,10 @@ struct moat_ioas {
 	struct vfio_sys sys;
 	struct moat_ioas_hooks hooks;
 	bool small_pages;
-	struct moat_ioas_files *files; /* NULL: none */
-	uint64_t page_size;	       /* bytes, of the host's CPU */
+	struct moat_ioas_files *files;	 /* NULL: none */
+	bool (*cancelled)(void *opaque); /* NULL: never */
+	void *cancelled_opaque;
+	uint64_t page_size; /* bytes, of the host's CPU */
 
 	/* Guards all that follows. */
 	pthread_mutex_t lock;

@@ -45,8 +45,9 @@ static int create_fence(struct machine *machine, struct moat_err *err)
 			.file_removed = kvm_vm_vfio_file_removed,
 			.opaque = machine->vm,
 		},
+		.cancelled = machine_abandoned,
+		.cancelled_opaque = machine,
 	};
-
 	int r;
 
 	r = moat_ioas_create(&config, &machine->ioas, err);
@@ -267,7 +268,8 @@ static int build_beside(struct machine *machine, struct moat_err *err)
 	int r;
 
 	r = machine_devices_open_start(machine->devices, machine->ioas,
-				       machine->bypass, err);
+				       machine->bypass, machine_abandoned,
+				       machine, err);
 	if (r < 0)
 		return r;
 	r = machine_memory_start(machine, err);

@@ -39,6 +39,8 @@ struct machine_device {
 
 struct machine_devices {
 	struct moat_ioas *fence, *bypass;
+	bool (*cancelled)(void *opaque);
+	void *opaque;	     /* of cancelled() */
 	struct guard *guard; /* of those with dma=none; NULL: there are none */
 	bool force;
 	struct moat_ioas_files files; /* given by number; @cdevs below */
@@ -213,6 +215,8 @@ static void *open_main(void *opaque)
 		.same_guest = devices->bdf,
 		.n_same_guest = devices->n,
 		.force = devices->force,
+		.cancelled = devices->cancelled,
+		.cancelled_opaque = devices->opaque,
 	};
 
 	device->error = moat_device_open(&params, &device->dev, &device->err);
@@ -225,12 +229,16 @@ static void *open_main(void *opaque)
 
 int machine_devices_open_start(struct machine_devices *devices,
 			       struct moat_ioas *fence,
-			       struct moat_ioas *bypass, struct moat_err *err)
+			       struct moat_ioas *bypass,
+			       bool (*cancelled)(void *opaque), void *opaque,
+			       struct moat_err *err)
 {
 	int r;
 
 	devices->fence = fence;
 	devices->bypass = bypass;
+	devices->cancelled = cancelled;
+	devices->opaque = opaque;
 	devices->n_opening = devices->n;
 	for (size_t i = 0; i < devices->n; i++) {
 		struct machine_device *device = &devices->device[i];

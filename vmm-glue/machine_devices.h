@@ -46,10 +46,13 @@ struct moat_ioas_files *machine_devices_files(struct machine_devices *devices);
 /**
  * machine_devices_open_start() - begin to open all of them
  * @fence, @bypass: for those with dma=iommu, and with dma=none
+ * @cancelled:	    asked, with @opaque, where a device waits for another
  */
 int machine_devices_open_start(struct machine_devices *devices,
 			       struct moat_ioas *fence,
-			       struct moat_ioas *bypass, struct moat_err *err);
+			       struct moat_ioas *bypass,
+			       bool (*cancelled)(void *opaque), void *opaque,
+			       struct moat_err *err);
 
 /**
  * machine_devices_open_wait() - wait until all are open

@@ -21,24 +21,45 @@
 #include "vmm-glue/thread.h"
 #include "vmm-glue/timeline.h"
 
-static int map_run(const struct machine *machine, struct moat_ioas *ioas,
-		   const struct layout_run *run, struct moat_err *err)
+/*
+ * A call of the kernel's that maps cannot be interrupted: who ends the guest
+ * waits for one piece. It ends at a multiple of itself, where the largest
+ * pages of IOMMUs end, too.
+ */
+#define MAP_PIECE GiB
+
+static int map_piece(struct machine *machine, struct moat_ioas *ioas,
+		     uint64_t gpa, uint64_t len, struct moat_err *err)
 {
 	int r;
 
-	r = moat_ioas_map(ioas, run->gpa, run->len,
-			  ram_at(machine->ram, run->gpa, run->len),
+	if (machine_abandoned(machine))
+		return moat_fail(err, -EINTR, "interrupted");
+	r = moat_ioas_map(ioas, gpa, len, ram_at(machine->ram, gpa, len),
 			  MOAT_DMA_READ | MOAT_DMA_WRITE, err);
 	return r < 0 ? moat_fail_prefix(err, r, "guest RAM at %#llx",
-					(unsigned long long)run->gpa)
+					(unsigned long long)gpa)
 		     : 0;
+}
+
+static int map_run(struct machine *machine, struct moat_ioas *ioas,
+		   const struct layout_run *run, struct moat_err *err)
+{
+	uint64_t end = run->gpa + run->len, next;
+	int r = 0;
+
+	for (uint64_t at = run->gpa; r == 0 && at < end; at = next) {
+		next = min_u64(align_down(at, MAP_PIECE) + MAP_PIECE, end);
+		r = map_piece(machine, ioas, at, next - at, err);
+	}
+	return r;
 }
 
 /*
  * Devices with dma=none are not told of the first MiB, since it is not where
  * the host's is: the guest's firmware tables say that it is no RAM.
  */
-static int map_all_for(const struct machine *machine, struct moat_ioas *ioas,
+static int map_all_for(struct machine *machine, struct moat_ioas *ioas,
 		       struct moat_err *err)
 {
 	struct layout_run run[LAYOUT_RUNS_MAX + 1];

@@ -245,6 +245,32 @@ START_TEST(waits_for_the_group)
 }
 END_TEST
 
+static bool cancelled_soon(void *opaque)
+{
+	unsigned int *n_asked = opaque;
+
+	return ++*n_asked == 3;
+}
+
+/* The other one is never claimed: without being asked it would wait for it. */
+START_TEST(waiting_for_the_group_can_be_cancelled)
+{
+	struct moat_bdf pair[2];
+	unsigned int n_asked = 0;
+
+	fixture_init_pair(pair, 4);
+	fx.attach_refusals = UINT32_MAX;
+	fx.foreign_reads = UINT32_MAX;
+	fx.params.cancelled = cancelled_soon;
+	fx.params.cancelled_opaque = &n_asked;
+	ck_assert_int_eq(fixture_open(&fx), -EINTR);
+	ck_assert_ptr_nonnull(strstr(fx.err.msg, "interrupted"));
+	ck_assert_uint_eq(n_asked, 3);
+	ck_assert_uint_eq(fx.attach_calls, 1);
+	fixture_fini(&fx);
+}
+END_TEST
+
 START_TEST(group_that_stays_refused)
 {
 	struct moat_bdf pair[2];
@@ -572,9 +598,10 @@ CHECK_MAIN("device", dma_needs_a_guest_that_wants_it_and_all_of_its_ram,
 	   use_under_sweep, refusal_changes_nothing,
 	   dma_must_be_what_the_address_space_is, dma_none_needs_no_file,
 	   only_what_was_taken_is_given_back, waits_for_the_group,
-	   group_that_stays_refused, name_defaults_to_address,
-	   a_token_reaches_the_address_space, reset_is_power_on,
-	   reset_that_is_not_there, reset_turns_mastering_off,
-	   reset_that_has_to_wait, reset_fails_in_one_place, reset_kills_device,
+	   waiting_for_the_group_can_be_cancelled, group_that_stays_refused,
+	   name_defaults_to_address, a_token_reaches_the_address_space,
+	   reset_is_power_on, reset_that_is_not_there,
+	   reset_turns_mastering_off, reset_that_has_to_wait,
+	   reset_fails_in_one_place, reset_kills_device,
 	   dead_before_it_is_opened, close_while_in_use, close_of_nothing,
 	   many_vectors, more_vectors_than_files)

@@ -223,6 +223,35 @@ START_TEST(order_of_attach_and_map_is_free)
 }
 END_TEST
 
+static bool cancelled_after_one(void *opaque)
+{
+	unsigned int *n_asked = opaque;
+
+	return ++*n_asked > 1;
+}
+
+START_TEST(the_first_attach_can_be_cancelled)
+{
+	struct moat_ioas_config config;
+	unsigned int n_asked = 0;
+	struct moat_ioas *ioas;
+	int fd = -1;
+
+	machine();
+	config = fake_config(&fake);
+	config.cancelled = cancelled_after_one;
+	config.cancelled_opaque = &n_asked;
+	ck_assert_int_eq(moat_ioas_create(&config, &ioas, &err), 0);
+	for (uint64_t i = 0; i < 3; i++)
+		map(ioas, i << 20, 0x1000);
+	ck_assert_int_eq(moat_ioas_attach(ioas, dev_a, &fd, &err), -EINTR);
+	ck_assert_ptr_nonnull(strstr(err.msg, "interrupted"));
+	ck_assert_uint_eq(fake.map_calls, 1);
+	ck_assert_uint_eq(fake_n_maps(&fake), 0);
+	finish(ioas);
+}
+END_TEST
+
 START_TEST(two_groups_share_the_maps)
 {
 	struct moat_ioas *ioas;
@@ -884,6 +913,7 @@ static void add_type1(TCase *tcase)
 	tcase_add_test(tcase, windows_of_an_old_kernel);
 	tcase_add_test(tcase, granule_of_the_iommu_counts);
 	tcase_add_test(tcase, entry_limit_is_respected_before_it_is_hit);
+	tcase_add_test(tcase, the_first_attach_can_be_cancelled);
 }
 
 static void add_iommufd(TCase *tcase)

@@ -16,7 +16,7 @@ ram() {
 	edu \$(find_pci 0x1234:0x11e8) roundtrip $3
 	awk '/MemTotal/ { print "megabytes:", int(\$2 / 1024) }' /proc/meminfo
 	END
-	guest "$1" "$work/$1" -m "$2M" -pcidevice "host=$edu"
+	guest "$1" "$work/$1" -m "$2M" -pcidevice "host=$edu" -timeline "$work/timeline"
 	has "$work/$1.log" 'roundtrip: ok'
 	got=$(sed -n 's/^megabytes: //p' "$work/$1.log")
 	# The kernel keeps some of it for itself.
@@ -28,6 +28,8 @@ ram() {
 ram one-gib 1024 0x20000000
 ram over-hole 3200 0x100000000
 is 'IOMMU faults' "$(faults)" 0
+# The kernel maps without looking up: a GiB at a time, or a signal would wait.
+has "$work/timeline" '"calls": 4'
 
 # Asked for and not there: a message with the remedy, and no guest.
 if "$moat" run -kernel "$guest_kernel" -m 1G -hugepages 2M 2> "$work/huge.err"; then

@@ -56,6 +56,12 @@ struct moat_device_params {
 	size_t n_same_guest;
 	bool force;		      /* take it even if the host needs it */
 	const struct moat_host *host; /* NULL: this machine */
+	/*
+	 * Asked while it waits for the guest's other devices in its group;
+	 * true ends that with -EINTR. NULL: nobody is in a hurry.
+	 */
+	bool (*cancelled)(void *opaque);
+	void *cancelled_opaque;
 };
 
 /**
@@ -70,7 +76,8 @@ struct moat_device_params {
  * Return: 0; -EBUSY, -ENODEV or -EINVAL as of moat_host_pci_verdict() and
  * moat_host_pci_bind(); what moat_ioas_attach() returns (-EINVAL: the host
  * still uses a device of the group); -EIO (it does not answer); -EINVAL or
- * -E2BIG (config space that makes no sense); -EINVAL (dma=none with an address
+ * -E2BIG (config space that makes no sense); -EINTR (cancelled); -EINVAL
+ * (dma=none with an address
  * space that is a fence, or the reverse); -ENOMEM; or the errno of reading the
  * device. The reason and the remedy are in @err, which names the device;
  * nothing of it is held then.

@@ -88,6 +88,12 @@ struct moat_ioas_config {
 	 */
 	bool small_pages;
 	struct moat_ioas_files *files; /* NULL: none; else iommufd is taken */
+	/*
+	 * Asked between the ranges that the first device brings: true has the
+	 * attach fail with -EINTR. NULL: nobody is in a hurry.
+	 */
+	bool (*cancelled)(void *opaque);
+	void *cancelled_opaque;
 };
 
 /**
@@ -152,9 +158,9 @@ void moat_ioas_destroy(struct moat_ioas *ioas)
  * already), -EPERM (permission, interrupt remapping is missing and the host
  * has not opted in to that risk, or a VF token is), -EINVAL (group not viable),
  * -EADDRINUSE (a mapped range is reserved for this device, or cannot be
- * reached by it), -ENOMEM (memlock), -ENOSPC (the DMA entry limit), or
- * another errno of the kernel. The sentence in @err begins with the device's
- * address. On error nothing has changed.
+ * reached by it), -ENOMEM (memlock), -ENOSPC (the DMA entry limit), -EINTR
+ * (cancelled), or another errno of the kernel. The sentence in @err begins
+ * with the device's address. On error nothing has changed.
  * Source: Linux Documentation/driver-api/vfio.rst, "VFIO Usage Example".
  */
 int moat_ioas_attach(struct moat_ioas *ioas, struct moat_bdf bdf,
