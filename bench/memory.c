@@ -148,6 +148,10 @@ int bench_memory_map(const struct bench_memory *memory, struct moat_ioas *ioas,
 {
 	int r = 0;
 
+	/* A child of who created it has the pages, but no page table yet. */
+	if (madvise(memory->at, memory->len, MADV_POPULATE_WRITE) < 0)
+		return moat_fail(err, -errno, "memory of huge pages: %s",
+				 strerror(errno));
 	for (uint64_t at = 0; r == 0 && at < memory->len; at += piece)
 		r = moat_ioas_map(ioas, bench_memory_bus(memory, at), piece,
 				  memory->at + at,

@@ -45,6 +45,25 @@ given_back "$nvme" ''
 has "$work/refused.log" "'other'" "'moat0'"
 given_back "$nvme" ''
 
+# Killed while the disk writes to its memory: the parent has that still, and
+# the disk does not master the bus any more when it lets go.
+"$bench" dma -device "host=$nvme,managed=on" -ways none -rounds 10000 -time 50 \
+	-block 128K -depth 32 > "$work/killed.log" 2>&1 &
+parent=$!
+for _ in $(seq 300); do
+	! masters_bus "$nvme" || break
+	sleep 0.1
+done
+child=$(awk -v parent=$parent '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null) || :
+kill -KILL "$child"
+status=0
+wait $parent || status=$?
+is 'status of the killed' "$status" 1
+has "$work/killed.log" 'killed by signal 9' "moat release $nvme"
+! masters_bus "$nvme" || fail 'the disk masters the bus still'
+"$moat" release "$nvme"
+given_back "$nvme" ''
+
 targets=type1,vtd
 [ ! -e /dev/iommu ] || targets+=,iommufd
 "$bench" map -device "host=$edu,managed=on" -targets "$targets" -rounds 2 \
