@@ -306,7 +306,48 @@ START_TEST(bad_bindings_are_refused)
 }
 END_TEST
 
-CHECK_MAIN("placing", claims_last_as_long_as_their_file, one_decides_at_a_time,
+static const struct {
+	enum moat_dma_mode dma;
+	enum hugepages asked, want;
+	enum moat_pio_mode pio;
+	int node, want_node;
+} add_cases[] = {
+	{ MOAT_DMA_IOMMU, HUGEPAGES_AUTO, HUGEPAGES_AUTO, MOAT_PIO_THREAD, 1,
+	  1 },
+	{ MOAT_DMA_IOMMU, HUGEPAGES_1G, HUGEPAGES_1G, MOAT_PIO_VFIO,
+	  MOAT_NO_NODE, MOAT_PLACE_NO_NODE },
+	/* RAM without a fence is made of huge pages. */
+	{ MOAT_DMA_NONE, HUGEPAGES_AUTO, HUGEPAGES_2M, MOAT_PIO_DIRECT, 0, 0 },
+	{ MOAT_DMA_NONE, HUGEPAGES_1G, HUGEPAGES_1G, MOAT_PIO_VFIO, 0, 0 },
+};
+
+START_TEST(devices_are_planned_with)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(add_cases); i++) {
+		struct placing_config config = {
+			.hugepages = add_cases[i].asked,
+			.n_devices = 1,
+		};
+		const struct moat_device_spec spec = {
+			.host = { 0, 0x81, 0, 1 },
+			.dma = add_cases[i].dma,
+			.pio = add_cases[i].pio,
+		};
+
+		placing_add(&config, &spec, add_cases[i].node);
+		ck_assert_uint_eq(config.n_devices, 2);
+		ck_assert_int_eq(config.hugepages, add_cases[i].want);
+		ck_assert_int_eq(config.devices[1].node,
+				 add_cases[i].want_node);
+		ck_assert(moat_bdf_equal(config.devices[1].bdf, spec.host));
+		ck_assert_int_eq(config.devices[1].serves_thread,
+				 add_cases[i].pio == MOAT_PIO_THREAD);
+	}
+}
+END_TEST
+
+CHECK_MAIN("placing", devices_are_planned_with,
+	   claims_last_as_long_as_their_file, one_decides_at_a_time,
 	   no_claims_where_nothing_can_be_written, off_is_nothing_at_all,
 	   guests_get_different_cpus, what_cannot_be_is_an_error,
 	   threads_are_where_the_plan_says, bad_bindings_are_refused)
