@@ -132,7 +132,7 @@ static void submit(struct nvme *nvme, struct queue *queue,
 	queue->commands[queue->tail] = *command;
 	queue->tail = (queue->tail + 1) % queue->entries;
 	/* The controller is not to see the doorbell before the command. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();
 	ring(nvme, queue->tail_bell, queue->id * 2, queue->tail);
 }
 
@@ -142,12 +142,11 @@ static bool take(struct nvme *nvme, struct queue *queue, uint16_t *ret_id,
 {
 	volatile const struct nvme_completion *c =
 		&queue->completions[queue->head];
-	uint16_t status = c->status;
+	/* What it wrote before the phase bit is read after it. */
+	uint16_t status = __atomic_load_n(&c->status, __ATOMIC_ACQUIRE);
 
 	if ((status & 1) != queue->phase)
 		return false;
-	/* What it wrote before that bit is read after it. */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	*ret_id = c->id;
 	*ret_status = status >> 1;
 	queue->head = (queue->head + 1) % queue->entries;
