@@ -63,6 +63,8 @@ bool iotlb_find(const struct iotlb *tlb, struct iotlb_source source,
 	const uint64_t whose = value_source(source);
 	uint64_t value;
 
+	if (addr >> IOTLB_ADDR_BITS)
+		return false;
 	for (unsigned int level = 1; levels; level++, levels >>= 1)
 		if ((levels & 1) &&
 		    iotlb_find_level(tlb, source.sid, addr, level,

@@ -38,6 +38,7 @@ struct iotlb_entry {
 };
 
 /* A key: the page's number among those of its size, the level, the requester. */
+#define IOTLB_ADDR_BITS	      57 /* wider addresses have no key */
 #define IOTLB_KEY_PAGE_SHIFT  18
 #define IOTLB_KEY_LEVEL_SHIFT 16
 
@@ -66,7 +67,7 @@ struct iotlb_set {
 
 struct iotlb {
 	struct iotlb_set *sets; /* @mask + 1 */
-	uint32_t mask;
+	uint64_t mask;
 	/* Bit of each level that is or was there; so few lookups probe all. */
 	_Atomic(unsigned int) levels;
 	uint64_t evictions;
@@ -91,7 +92,7 @@ void iotlb_fini(struct iotlb *tlb);
 static inline struct iotlb_set *iotlb_set(const struct iotlb *tlb,
 					  uint64_t number, uint64_t sid)
 {
-	const uint32_t hash = (uint32_t)(number ^ sid * 0x1e3779b1);
+	const uint64_t hash = number ^ sid * 0x1e3779b1;
 
 	return &tlb->sets[hash & tlb->mask];
 }
@@ -128,6 +129,7 @@ static inline bool iotlb_set_find(const struct iotlb_set *set, uint64_t key,
 
 /**
  * iotlb_find_level() - is there a page that a leaf of @level maps?
+ * @addr: of at most IOTLB_ADDR_BITS, or it would pass for another
  * @mask, @want: bits of the value, IOTLB_VALUE_SOURCE among them
  */
 static inline bool iotlb_find_level(const struct iotlb *tlb, uint64_t sid,
@@ -136,8 +138,8 @@ static inline bool iotlb_find_level(const struct iotlb *tlb, uint64_t sid,
 				    uint64_t *ret_value)
 {
 	const uint64_t number = addr >> IOTLB_SHIFT(level);
-	const uint64_t key = number << IOTLB_KEY_PAGE_SHIFT |
-			     (uint64_t)level << IOTLB_KEY_LEVEL_SHIFT | sid;
+	const uint64_t key = (number << IOTLB_KEY_PAGE_SHIFT) +
+			     ((uint64_t)level << IOTLB_KEY_LEVEL_SHIFT) + sid;
 
 	return iotlb_set_find(iotlb_set(tlb, number, sid), key, mask, want,
 			      ret_value);

@@ -422,9 +422,11 @@ int vtd_unit_translate(struct vtd_unit *unit, const struct vtd_request *request,
 {
 	const uint64_t gate =
 		atomic_load_explicit(&unit->gate, memory_order_acquire);
+	const uint64_t unusual = request->addr >> IOTLB_ADDR_BITS |
+				 (uint64_t)request->at | request->has_pasid;
 
-	if (!(gate & GATE_TRANSLATING) || request->at != VTD_AT_UNTRANSLATED ||
-	    request->has_pasid)
+	static_assert(VTD_AT_UNTRANSLATED == 0, "nothing unusual is 0");
+	if (!(gate & GATE_TRANSLATING) || unusual)
 		return translate_rest(unit, gate, request, ret_translation);
 	if (hits_plainly(unit, request, 1, ret_translation))
 		return 0;

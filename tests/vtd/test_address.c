@@ -175,6 +175,30 @@ START_TEST(a03_too_wide)
 }
 END_TEST
 
+/* A page that is cached is found at its address, and at no wider one. */
+START_TEST(a03_too_wide_for_the_cache)
+{
+	struct machine_config config = { .five_levels = true };
+	static const uint64_t sizes[] = { 4 * KiB, 2 * MiB, GiB };
+	struct world w;
+
+	FOR_BOTH_MODES (config) {
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			const uint64_t first = align_down(HOST, sizes[i]);
+
+			world_init(&w, &config, 5);
+			map(&w, first, first, sizes[i],
+			    VTD_MAP_READ | VTD_MAP_WRITE);
+			ck_assert(function_lands(&w.fn, HOST, HOST));
+			for (unsigned int bit = 57; bit < 64; bit++)
+				refused_too_wide(&w, UINT64_C(1) << bit | HOST,
+						 57);
+			world_fini(&w);
+		}
+	}
+}
+END_TEST
+
 static void narrow_mgaw(struct vtd_caps *caps)
 {
 	vtd_field_set(caps, VTD_MGAW, 41);
@@ -628,11 +652,12 @@ START_TEST(a11_rest_of_a_page_is_readable)
 END_TEST
 
 CHECK_MAIN("address", a01_never_mapped, a02_one_page_off, a03_too_wide,
-	   a03_beyond_mgaw_within_tables, a04_into_a_hole,
-	   a05_read_only_page_written, a05_write_only_page_read,
-	   a05_atomic_needs_both, a05_zero_length_read,
-	   a06_every_level_must_allow, a07_large_pages_end_where_they_end,
-	   a07_no_page_of_512_gib, a07_no_large_page_that_the_unit_has_not,
+	   a03_too_wide_for_the_cache, a03_beyond_mgaw_within_tables,
+	   a04_into_a_hole, a05_read_only_page_written,
+	   a05_write_only_page_read, a05_atomic_needs_both,
+	   a05_zero_length_read, a06_every_level_must_allow,
+	   a07_large_pages_end_where_they_end, a07_no_page_of_512_gib,
+	   a07_no_large_page_that_the_unit_has_not,
 	   a08_reserved_bits_of_every_level, a09_table_outside_memory,
 	   a09_top_table_outside_memory, a10_transfer_into_an_unmapped_page,
 	   a10_transfer_over_scattered_pages, a11_rest_of_a_page_is_readable)
