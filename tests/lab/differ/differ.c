@@ -56,6 +56,7 @@ struct differ {
 	struct page seen[SUCCESSES_MAX];
 	unsigned int n_seen;
 	unsigned int n_accesses, n_allowed, n_refused, n_wrong;
+	unsigned int n_intact; /* of tables that are as they were built */
 	unsigned int reasons[REASONS];
 };
 
@@ -244,6 +245,11 @@ static struct {
 
 /* ---- the judge ---- */
 
+static bool in_interrupt_range(uint64_t addr)
+{
+	return addr >= VTD_MSI_FIRST && addr <= VTD_MSI_LAST;
+}
+
 static void wrong(struct differ *d, const struct access *a, const char *what)
 {
 	d->n_wrong++;
@@ -285,6 +291,23 @@ static void judge_record(struct differ *d, struct access *a)
 	wrong(d, a, "records");
 }
 
+/* With nothing spoilt the units do what the builder was asked for. */
+static void judge_builder(struct differ *d, const struct access *a)
+{
+	const struct mapping *m = state_mapping(&d->world, a->iova);
+	const unsigned int want = a->write ? VTD_MAP_WRITE : VTD_MAP_READ;
+	bool allowed;
+
+	if (!d->world.intact)
+		return;
+	d->n_intact++;
+	allowed = m && (m->prot & want) && !in_interrupt_range(m->addr);
+	if (a->allowed != allowed)
+		wrong(d, a, "not what was mapped");
+	else if (allowed && a->addr != m->addr + (a->iova - m->iova))
+		wrong(d, a, "not where it was mapped");
+}
+
 static void judge_data(struct differ *d, const struct access *a,
 		       unsigned int block, unsigned int status)
 {
@@ -323,11 +346,6 @@ static void ask_software(struct differ *d, struct access *a, uint32_t len)
 	};
 }
 
-static bool in_interrupt_range(uint64_t addr)
-{
-	return addr >= VTD_MSI_FIRST && addr <= VTD_MSI_LAST;
-}
-
 /* Of a block; a read is compared with what should be there. */
 static void try_block(struct differ *d)
 {
@@ -348,6 +366,7 @@ static void try_block(struct differ *d)
 			  1, a.iova);
 	take_records(d, &a);
 	judge_record(d, &a);
+	judge_builder(d, &a);
 	judge_data(d, &a, block, status);
 }
 
@@ -494,6 +513,7 @@ static void report(const struct differ *d, const char *seed,
 	       states, d->n_accesses, d->n_allowed, d->n_refused);
 	printf("agreed: %u; known deviations: %u; wrong: %u\n",
 	       d->n_accesses - named - d->n_wrong, named, d->n_wrong);
+	printf("held against what was mapped: %u\n", d->n_intact);
 	for (unsigned int i = 0; i < ARRAY_SIZE(deviations); i++)
 		printf("deviation \"%s\": %u\n", deviations[i].name,
 		       deviations[i].n);

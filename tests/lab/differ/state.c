@@ -86,44 +86,53 @@ static void make_tables(struct world *w)
 		die("no tables");
 }
 
-static void map(struct world *w, uint64_t iova, uint64_t addr, uint64_t len,
-		const struct mapping *mapping)
+/* @at: of a page of 1 GiB, where in it the target is. */
+static void map(struct world *w, const struct mapping *mapping, uint64_t at,
+		uint64_t len)
 {
-	const unsigned int prot =
-		one_in(w, 2) ? RW : 1 + (unsigned int)random_below(w, 2);
+	struct mapping m = *mapping;
 
-	if (vtd_tables_map(w->tables, iova, addr, len, prot) == 0)
-		w->mapping[w->n_mappings++] = *mapping;
+	m.prot = one_in(w, 2) ? RW : 1 + (unsigned int)random_below(w, 2);
+	if (vtd_tables_map(w->tables, m.iova - at, m.addr - at, len, m.prot) ==
+	    0)
+		w->mapping[w->n_mappings++] = m;
 }
 
 static void map_one(struct world *w, uint64_t region)
 {
 	const uint64_t target = w->target.pa, in_gib = target % GiB;
-	uint64_t iova = region + random_below(w, 1024) * VTD_PAGE_SIZE;
-	uint64_t len = (1 + random_below(w, 8)) * VTD_PAGE_SIZE;
 	const uint64_t page = random_below(w, HUGE_SIZE / VTD_PAGE_SIZE - 8);
-	uint64_t addr = target + page * VTD_PAGE_SIZE;
-	struct mapping m = { iova, len, VTD_PAGE_SIZE };
+	struct mapping m = {
+		.iova = region + random_below(w, 1024) * VTD_PAGE_SIZE,
+		.len = (1 + random_below(w, 8)) * VTD_PAGE_SIZE,
+		.addr = target + page * VTD_PAGE_SIZE,
+	};
 
 	switch (random_below(w, 8)) {
 	case 0:
-		map(w, region, target - in_gib, GiB,
-		    &(struct mapping) { region + in_gib, HUGE_SIZE, GiB });
-		break;
+		m = (struct mapping) {
+			.iova = region + in_gib,
+			.len = HUGE_SIZE,
+			.addr = target,
+		};
+		map(w, &m, in_gib, GiB);
+		return;
 	case 1:
 	case 2:
-		m.iova = region + random_below(w, 8) * HUGE_SIZE;
-		m.len = m.page = HUGE_SIZE;
-		map(w, m.iova, target, HUGE_SIZE, &m);
+		m = (struct mapping) {
+			.iova = region + random_below(w, 8) * HUGE_SIZE,
+			.len = HUGE_SIZE,
+			.addr = target,
+		};
 		break;
 	case 3:
 		m.len = VTD_PAGE_SIZE;
-		addr = VTD_MSI_FIRST + random_below(w, 256) * VTD_PAGE_SIZE;
-		map(w, iova, addr, m.len, &m);
+		m.addr = VTD_MSI_FIRST + random_below(w, 256) * VTD_PAGE_SIZE;
 		break;
 	default:
-		map(w, iova, addr, len, &m);
+		break;
 	}
+	map(w, &m, 0, m.len);
 }
 
 /* ---- what is spoilt ---- */
@@ -318,12 +327,14 @@ void state_make(struct world *w)
 		region[i] = (LOWEST + random_below(w, gib - LOWEST)) * GiB;
 	while (w->n_mappings < 2 + random_below(w, MAPPINGS_MAX - 2))
 		map_one(w, region[random_below(w, ARRAY_SIZE(region))]);
-	for (uint64_t n = random_below(w, 6); n > 0; n--)
+	w->intact = one_in(w, 4);
+	for (uint64_t n = 1 + random_below(w, 5); !w->intact && n > 0; n--)
 		spoil_entry(w);
 	plain_source(w, root, context);
 	w->by_fetch = w->n_states++ % 8 == 7;
 	if (!w->by_fetch && one_in(w, 6))
 		context[0] |= VTD_FPD;
+	w->intact = w->intact && !w->by_fetch;
 	if (w->by_fetch)
 		spoil_source(w, root, context);
 	publish(w, root, context);
@@ -350,6 +361,14 @@ uint64_t state_address(struct world *w)
 	default:
 		return at;
 	}
+}
+
+const struct mapping *state_mapping(const struct world *w, uint64_t iova)
+{
+	for (unsigned int i = 0; i < w->n_mappings; i++)
+		if (iova - w->mapping[i].iova < w->mapping[i].len)
+			return &w->mapping[i];
+	return NULL;
 }
 
 bool state_lacks(const struct world *w, uint64_t iova, uint64_t want)

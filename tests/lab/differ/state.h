@@ -13,7 +13,8 @@
 
 struct mapping {
 	uint64_t iova, len; /* of the part that leads to the target */
-	uint64_t page;	    /* size of its pages */
+	uint64_t addr;	    /* where it leads */
+	unsigned int prot;  /* VTD_MAP_* */
 };
 
 struct world {
@@ -29,6 +30,7 @@ struct world {
 	/* The state. */
 	bool by_fetch; /* no access gets past the context entry */
 	uint64_t root; /* where the root table is said to be */
+	bool intact;   /* nothing is spoilt: all is as it was asked for */
 	unsigned int levels;
 	struct vtd_tables *tables;
 	struct mapping mapping[MAPPINGS_MAX];
@@ -48,6 +50,9 @@ void state_plain(struct world *w);
 
 /** state_address() - an address to try, a multiple of the block size */
 uint64_t state_address(struct world *w);
+
+/** state_mapping() - what an address was mapped by; NULL: nothing */
+const struct mapping *state_mapping(const struct world *w, uint64_t iova);
 
 /** state_lacks() - does an entry above a page's last not allow @want? */
 bool state_lacks(const struct world *w, uint64_t iova, uint64_t want);
