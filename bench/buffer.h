@@ -48,7 +48,8 @@ int buffer_create(enum buffer_pages pages, uint64_t len,
 
 /**
  * buffer_populate() - have the pages, zeroed
- * @n_threads: share the work, each a part of the memory
+ * @n_threads: share the work, each a part of the memory, on a CPU of its own
+ *	       as far as there are enough
  * @ret_ns: how long that took, threads included
  *
  * Return: 0, -ENOMEM (the pages are not there), or a thread's errno.
