@@ -82,7 +82,7 @@ struct machine {
 	int signal_fd; /* the signals that end the machine */
 	sigset_t old_mask;
 	_Atomic(unsigned int) requests;
-	atomic_bool abandoned; /* it is on its way down before it ever ran */
+	atomic_bool abandoned; /* it is on its way down */
 	bool wants_timeline;   /* and its file can be written */
 	bool timeline_written;
 	struct timespec last_reset; /* zero: none yet */
@@ -101,7 +101,7 @@ struct machine {
 int machine_requests_init(struct machine *machine, struct moat_err *err);
 void machine_requests_fini(struct machine *machine);
 
-/** machine_abandoned() - has making it failed, or a signal come to end it? */
+/** machine_abandoned() - is it on its way down, or has a signal come for it? */
 bool machine_abandoned(void *machine);
 
 /** machine_place() - the place of a device that is yet to be plugged */

@@ -370,7 +370,8 @@ static int handle(struct machine *machine, unsigned int bits,
 		machine_write_timeline(machine);
 	if (bits & REQUEST_VCPU_DIED)
 		return vcpus_death(machine->vcpus, err);
-	if (bits & REQUEST_MEMORY_FAILED)
+	/* Told to quit, mapping stops half way: that is as it should be. */
+	if ((bits & REQUEST_MEMORY_FAILED) && !(bits & REQUEST_QUIT))
 		return machine_memory_error(machine, err);
 	if (bits & REQUEST_DEVICE_DIED) {
 		(void)pthread_mutex_lock(&machine->event_lock);
@@ -413,7 +414,8 @@ int machine_run(struct machine *machine, struct moat_err *err)
 		if (r == 0)
 			r = handle(machine, bits, err);
 	} while (r > 0);
-	/* A vCPU may be waiting for a reset that it asked for. */
+	/* A vCPU may be waiting for RAM to be mapped, or for a reset. */
+	atomic_store(&machine->abandoned, true);
 	machine_devices_hurry(machine->devices);
 	vcpus_stop(machine->vcpus);
 	return r;
