@@ -65,5 +65,6 @@ unmap_256x4k 12 256
 map_256x2m 0 256
 unmap_256x2m 0 256
 cached 60 1
-walk 600 1
+walk 250 1
+miss 640 1
 END
