@@ -20,8 +20,11 @@ refuses() {
 	shift 2
 	before=$(state)
 	"$moat" "$@" > "$work/out" 2> "$work/err" < /dev/null || status=$?
-	# How much memory the host has left is another number each time.
-	sed -i 's/[0-9]* MiB are available/N MiB are available/' "$work/err"
+	# How much memory the host has left is another number each time, and so
+	# may be the node that a guest is put on.
+	sed -i 's/[0-9]* MiB are available/N MiB are available/
+		s/ on node [01],/ on node N,/; s|/node/node[01]/|/node/nodeN/|' \
+		"$work/err"
 	is "message of moat $*" "$(cat "$work/err")" "moat: $message"
 	is "status of moat $*" "$status" "$want"
 	is "the host after moat $*" "$(state)" "$before"
@@ -70,7 +73,7 @@ spoilt "-timeline /nonexistent/x: No such file or directory" \
 	-serial "file:$work/serial" -timeline /nonexistent/x
 spoilt "-mem-path /nonexistent: No such file or directory" \
 	-mem-path /nonexistent
-spoilt "guest RAM needs 64 huge pages of 2 MiB, 0 are free, 64 are missing; reserve them with: echo 64 > $pages" \
+spoilt "guest RAM needs 64 huge pages of 2 MiB, 0 are free on node N, 0 on all nodes, 64 are missing; reserve them with: echo 64 > /sys/devices/system/node/nodeN/hugepages/hugepages-2048kB/nr_hugepages" \
 	-hugepages 2M
 size=64G spoilt "guest RAM of 65536 MiB is more than the host has: N MiB are available; give less with -m" \
 	-hugepages off
@@ -87,7 +90,45 @@ refuses 1 "$nvme is in use by the host: /dev/nvme0n1 is mounted on /mnt; end tha
 	bind "$nvme"
 umount /mnt
 
-# A group of several functions, one of them the host's.
+# A group of several functions, one of them the host's: of the chipset's, with
+# the SMBus controller's driver.
+sata=0000:00:1f.2 smbus=0000:00:1f.3
+modprobe -a ahci i2c-i801
+group=$(basename "$(readlink "/sys/bus/pci/devices/$sata/iommu_group")")
+refuses 1 "$sata shares IOMMU group $group with $smbus (driver i801_smbus), which the host uses and no IOMMU can keep apart from it; assign them to the same guest too, or free them: \`moat bind 00:1f.3\`" \
+	run -kernel "$k" -pcidevice "host=$sata,managed=on"
+
+# Nobody may open the group's node but root.
+"$moat" bind "$edu"
+node=/dev/vfio/$(basename "$(readlink "/sys/bus/pci/devices/$edu/iommu_group")")
+chmod 666 /dev/kvm
+as_user() {
+	local moat=$work/as-user
+
+	printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups %s "$@"\n' \
+		"$build/moat" > "$moat"
+	chmod 755 "$work" "$moat"
+	refuses "$@"
+}
+as_user 1 "$edu: opening $node: Permission denied; run as root, or give the group to the user with 'chown USER $node'" \
+	run -kernel "$k" -m 128M -pcidevice "host=$edu"
+
+# In another guest: bound for it, and by it.
+cat > "$work/holder" <<'END'
+echo holding
+read -r _ < /dev/console
+END
+guest_start holder "$work/holder" -m 128M -pcidevice "host=$edu" \
+	-pcidevice "host=$nic,managed=on"
+guest_says holder holding
+refuses 1 "$edu: its IOMMU group is in use: $node is held by moat (process $guest); end that first" \
+	run -kernel "$k" -m 128M -pcidevice "host=$edu"
+refuses 1 "$nic is in use by process $guest, which took it with managed=on; it is given back when that ends" \
+	run -kernel "$k" -m 128M -pcidevice "host=$nic,managed=on"
+kill "$guest"
+wait "$guest" || fail "moat run: status $?"
+"$moat" release "$edu"
+
 refuses 1 "$edu: there is no record of moat having bound it, so nothing to put back" \
 	release "$edu"
 say 'refusals say what, why and what to do, and change nothing'
