@@ -9,7 +9,7 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-seed=${1:-${DIFFER_SEED:-20240229}}
+seed=${1:-20240229}
 nvme=$(basename "$(dirname "$(grep -lx 0x010802 \
 	/sys/bus/pci/devices/*/class)")")
 [ ! -e "/sys/bus/pci/devices/$nvme/driver" ] ||
