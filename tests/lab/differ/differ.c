@@ -23,7 +23,7 @@
 #include "tests/lab/differ/state.h"
 
 #define SUCCESSES_MAX 64u
-#define REASONS	      64u
+#define REASONS	      256u
 
 struct record {
 	uint64_t low, high;
@@ -62,37 +62,18 @@ struct differ {
 
 /* ---- both units ---- */
 
-static void hard_set(const struct differ *d, unsigned int offset,
-		     uint64_t value, unsigned int size)
-{
-	if (size == 8)
-		*(volatile uint64_t *)(d->hard + offset) = value;
-	else
-		*(volatile uint32_t *)(d->hard + offset) = (uint32_t)value;
-}
-
-static uint64_t hard_get64(const struct differ *d, unsigned int offset)
-{
-	return *(volatile uint64_t *)(d->hard + offset);
-}
-
-static uint32_t hard_get(const struct differ *d, unsigned int offset)
-{
-	return *(volatile uint32_t *)(d->hard + offset);
-}
-
 static void set_both(struct differ *d, unsigned int offset, uint64_t value,
 		     unsigned int size)
 {
-	hard_set(d, offset, value, size);
+	hard_set(d->hard, offset, value, size);
 	vtd_unit_write(d->soft, offset, value, size);
 }
 
 static void command(struct differ *d, uint32_t bits, uint32_t status)
 {
 	set_both(d, VTD_REG_GCMD, bits, 4);
-	for (unsigned int i = 0; (hard_get(d, VTD_REG_GSTS) & status) != status;
-	     i++)
+	for (unsigned int i = 0;
+	     (hard_get(d->hard, VTD_REG_GSTS) & status) != status; i++)
 		if (i > 1000000)
 			die("the unit does not take command %#x", bits);
 	if ((vtd_unit_read(d->soft, VTD_REG_GSTS, 4) & status) != status)
@@ -108,12 +89,18 @@ static void use_tables(struct differ *d)
 						       << VTD_IOTLB_IIRG_SHIFT;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	set_both(d, VTD_REG_RTADDR, d->world.root, 8);
-	command(d, d->on | VTD_GCMD_SRTP, VTD_GCMD_SRTP);
+	/* Off and on flushes, where registers do so in legacy mode only. */
+	if (d->world.scalable)
+		set_both(d, VTD_REG_GCMD, 0, 4);
+	set_both(d, VTD_REG_RTADDR,
+		 d->world.root | (uint64_t)d->world.scalable
+					 << VTD_RTADDR_TTM_SHIFT,
+		 8);
+	command(d, d->on | VTD_GCMD_SRTP, d->on | VTD_GCMD_SRTP);
 	set_both(d, VTD_REG_CCMD, contexts, 8);
 	set_both(d, d->iotlb_at + 8, pages, 8);
-	if ((hard_get64(d, VTD_REG_CCMD) & VTD_CCMD_ICC) ||
-	    (hard_get64(d, d->iotlb_at + 8) & VTD_IOTLB_IVT))
+	if ((hard_get64(d->hard, VTD_REG_CCMD) & VTD_CCMD_ICC) ||
+	    (hard_get64(d->hard, d->iotlb_at + 8) & VTD_IOTLB_IVT))
 		die("an invalidation does not end");
 	d->n_seen = 0;
 }
@@ -130,9 +117,9 @@ static void take_records(struct differ *d, struct access *a)
 	const unsigned int at = d->record_at;
 
 	a->hard = (struct record) {
-		.low = hard_get64(d, at),
-		.high = meant(hard_get64(d, at + 8)),
-		.status = hard_get(d, VTD_REG_FSTS),
+		.low = hard_get64(d->hard, at),
+		.high = meant(hard_get64(d->hard, at + 8)),
+		.status = hard_get(d->hard, VTD_REG_FSTS),
 	};
 	a->soft = (struct record) {
 		.low = vtd_unit_read(d->soft, at, 8),
@@ -141,7 +128,7 @@ static void take_records(struct differ *d, struct access *a)
 	};
 	set_both(d, at + 8, VTD_FRCD_F, 8);
 	set_both(d, VTD_REG_FSTS, VTD_FSTS_PFO, 4);
-	if ((hard_get(d, VTD_REG_FSTS) |
+	if ((hard_get(d->hard, VTD_REG_FSTS) |
 	     vtd_unit_read(d->soft, VTD_REG_FSTS, 4)) &
 	    (VTD_FSTS_PPF | VTD_FSTS_PFO))
 		die("a fault stays when it is cleared");
@@ -213,12 +200,22 @@ static bool fpd_shows_context_reserved(const struct differ *d,
 	       (a->hard.high & 0xffff) == d->world.sid;
 }
 
+/* Of one field only: it is put right, and the others must agree. */
+enum { TOO_WIDE, PASID_TOLD, LEGACY_REASON };
+static struct {
+	const char *name;
+	unsigned int n;
+} partial[] = {
+	[TOO_WIDE] = { "address beyond MGAW in the record", 0 },
+	[PASID_TOLD] = { "PASID of a request without", 0 },
+	[LEGACY_REASON] = { "legacy reasons in scalable mode", 0 },
+};
+
 /*
  * A record's address is that of the request, but without the bits that the
  * unit has no addresses of, section 11.4.7.6; the machine leaves them. What
  * else the record says is looked at without them.
  */
-static unsigned int n_addresses_too_wide;
 
 static void narrow_address(const struct differ *d, struct access *a)
 {
@@ -230,7 +227,47 @@ static void narrow_address(const struct differ *d, struct access *a)
 	    page == (page & mask))
 		return;
 	a->hard.low &= mask;
-	n_addresses_too_wide++;
+	partial[TOO_WIDE].n++;
+}
+
+/* The PASID that requests without one go by, 0 here, is told as if named. */
+
+static void forget_pasid(const struct differ *d, struct access *a)
+{
+	if (!d->world.scalable || !has_fault(&a->hard) ||
+	    (a->hard.high & (VTD_FRCD_PP | VTD_BITS(59, 40))) != VTD_FRCD_PP)
+		return;
+	a->hard.high &= ~VTD_FRCD_PP;
+	partial[PASID_TOLD].n++;
+}
+
+/* In scalable mode it tells what legacy mode would: by reason and access. */
+
+static void translate_reason(const struct differ *d, struct access *a)
+{
+	static const struct {
+		enum vtd_reason scalable, write, read;
+	} reasons[] = {
+		{ VTD_FR_SM_TABLE_ACCESS, VTD_FR_TABLE_ACCESS,
+		  VTD_FR_TABLE_ACCESS },
+		{ VTD_FR_SM_TABLE_ABSENT, VTD_FR_WRITE, VTD_FR_READ },
+		{ VTD_FR_SM_TABLE_RESERVED, VTD_FR_TABLE_RESERVED,
+		  VTD_FR_TABLE_RESERVED },
+		{ VTD_FR_SM_ADDRESS, VTD_FR_ADDRESS, VTD_FR_ADDRESS },
+		{ VTD_FR_SM_WRITE, VTD_FR_WRITE, VTD_FR_WRITE },
+		{ VTD_FR_SM_READ, VTD_FR_READ, VTD_FR_READ },
+	};
+	const unsigned int soft = reason_of(&a->soft);
+
+	for (size_t i = 0; d->world.scalable && i < ARRAY_SIZE(reasons); i++)
+		if (soft == reasons[i].scalable) {
+			a->soft.high ^=
+				(uint64_t)(soft ^ (a->write ? reasons[i].write
+							    : reasons[i].read))
+				<< VTD_FRCD_FR_SHIFT;
+			partial[LEGACY_REASON].n += has_fault(&a->hard);
+			return;
+		}
 }
 
 static struct {
@@ -281,6 +318,8 @@ static void judge_record(struct differ *d, struct access *a)
 	d->n_allowed += a->allowed;
 	d->n_refused += !a->allowed;
 	d->reasons[reason_of(&a->soft) % REASONS]++;
+	translate_reason(d, a);
+	forget_pasid(d, a);
 	if (same_record(a))
 		return;
 	for (unsigned int i = 0; i < ARRAY_SIZE(deviations); i++)
@@ -464,11 +503,14 @@ static void make_soft(struct differ *d)
 	struct vtd_unit_config config = { 0 };
 	struct moat_err err;
 
-	d->caps.cap = hard_get64(d, VTD_REG_CAP);
-	d->caps.ecap = hard_get64(d, VTD_REG_ECAP);
+	d->caps.cap = hard_get64(d->hard, VTD_REG_CAP);
+	d->caps.ecap = hard_get64(d->hard, VTD_REG_ECAP);
 	/* The machine's host addresses are as wide as the guest's. */
 	config.caps = d->caps;
+	/* Of first-stage tables only, which neither has here. */
+	vtd_field_set(&config.caps, VTD_SRS, 0);
 	config.host_bits = d->world.host_bits = vtd_guest_bits(&d->caps);
+	d->world.scalable = vtd_field(&d->caps, VTD_SMTS);
 	d->world.levels_max = vtd_has_width(&d->caps, 48) ? 4 : 3;
 	if (vtd_unit_create(&config, &platform, &d->soft, &err) < 0)
 		die("a unit like the machine's: %s", err.msg);
@@ -493,15 +535,6 @@ static void fill(struct differ *d)
 			die("cannot write to the disk");
 }
 
-static uint16_t sid_of(const char *bdf)
-{
-	unsigned int bus, dev, fn;
-
-	if (sscanf(bdf, "0000:%2x:%2x.%1x", &bus, &dev, &fn) != 3)
-		die("%s: not a PCI address of segment 0", bdf);
-	return (uint16_t)(bus << 8 | dev << 3 | fn);
-}
-
 static void report(const struct differ *d, const char *seed,
 		   unsigned int states)
 {
@@ -509,6 +542,8 @@ static void report(const struct differ *d, const char *seed,
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(deviations); i++)
 		named += deviations[i].n;
+	if (d->world.scalable)
+		printf("scalable mode\n");
 	printf("seed %s: %u states, %u accesses: %u landed, %u refused\n", seed,
 	       states, d->n_accesses, d->n_allowed, d->n_refused);
 	printf("agreed: %u; known deviations: %u; wrong: %u\n",
@@ -517,9 +552,9 @@ static void report(const struct differ *d, const char *seed,
 	for (unsigned int i = 0; i < ARRAY_SIZE(deviations); i++)
 		printf("deviation \"%s\": %u\n", deviations[i].name,
 		       deviations[i].n);
-	printf("deviation \"address beyond MGAW in the record\": %u, which "
-	       "agree otherwise\n",
-	       n_addresses_too_wide);
+	for (unsigned int i = 0; i < ARRAY_SIZE(partial); i++)
+		printf("deviation \"%s\": %u, agreeing otherwise\n",
+		       partial[i].name, partial[i].n);
 	for (unsigned int i = 1; i < REASONS; i++)
 		if (d->reasons[i])
 			printf("reason %#x: %u\n", i, d->reasons[i]);

@@ -106,6 +106,15 @@ volatile uint8_t *drhd_map(void)
 
 /* ---- the controller ---- */
 
+uint16_t sid_of(const char *bdf)
+{
+	unsigned int bus, dev, fn;
+
+	if (sscanf(bdf, "0000:%2x:%2x.%1x", &bus, &dev, &fn) != 3)
+		die("%s: not a PCI address of segment 0", bdf);
+	return (uint16_t)(bus << 8 | dev << 3 | fn);
+}
+
 static uint32_t get(const struct nvme *n, unsigned int offset)
 {
 	return *(volatile uint32_t *)(n->bar + offset);

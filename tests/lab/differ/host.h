@@ -30,6 +30,29 @@ struct huge huge_get(void);
 /** drhd_map() - the registers of the first remapping unit */
 volatile uint8_t *drhd_map(void);
 
+static inline uint64_t hard_get64(volatile uint8_t *unit, unsigned int offset)
+{
+	return *(volatile uint64_t *)(unit + offset);
+}
+
+static inline uint32_t hard_get(volatile uint8_t *unit, unsigned int offset)
+{
+	return *(volatile uint32_t *)(unit + offset);
+}
+
+/** hard_set() - @size is 4 or 8 */
+static inline void hard_set(volatile uint8_t *unit, unsigned int offset,
+			    uint64_t value, unsigned int size)
+{
+	if (size == 8)
+		*(volatile uint64_t *)(unit + offset) = value;
+	else
+		*(volatile uint32_t *)(unit + offset) = (uint32_t)value;
+}
+
+/** sid_of() - the requester id of 0000:bb:dd.f */
+uint16_t sid_of(const char *bdf);
+
 /* A controller with one pair of queues beside the admin's. */
 struct nvme {
 	volatile uint8_t *bar;

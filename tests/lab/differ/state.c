@@ -185,8 +185,9 @@ static void spoil_entry(struct world *w)
 	case 2:
 		*entry &= ~(VTD_SS_R | VTD_SS_W);
 		break;
-	case 3:
-		*entry |= VTD_SS_SNP;
+	case 3: /* in scalable mode QEMU takes it in leaves, SC or not */
+		if (!w->scalable || !is_leaf)
+			*entry |= VTD_SS_SNP;
 		break;
 	case 4:
 		*entry |= VTD_SS_RESERVED;
@@ -287,6 +288,32 @@ static void publish(struct world *w, const uint64_t root[2],
 	contexts[devfn * 2 + 1] = context[1];
 }
 
+/* Scalable mode: the frame's next pages, and one PASID of requests without. */
+static void publish_scalable(struct world *w, bool quiet)
+{
+	const uint64_t at = w->frame.pa;
+	const struct vtd_sm_context context = {
+		.directory = at + 2 * VTD_PAGE_SIZE,
+	};
+	const struct vtd_context pasid = {
+		.tables = vtd_tables_root(w->tables),
+		.levels = w->levels,
+		.did = 7,
+		.quiet = quiet,
+	};
+	const unsigned int devfn = w->sid & 0xff;
+	uint64_t *roots = (uint64_t *)w->frame.p;
+
+	roots[(w->sid >> 8) * 2 + (devfn >> 7)] =
+		vtd_encode_pointer(at + VTD_PAGE_SIZE);
+	vtd_encode_sm_context(
+		&context, (uint64_t *)(w->frame.p + VTD_PAGE_SIZE +
+				       (devfn & 0x7f) * VTD_SM_CONTEXT_SIZE));
+	*(uint64_t *)(w->frame.p + 2 * VTD_PAGE_SIZE) =
+		vtd_encode_pointer(at + 3 * VTD_PAGE_SIZE);
+	vtd_encode_pasid(&pasid, (uint64_t *)(w->frame.p + 3 * VTD_PAGE_SIZE));
+}
+
 static void plain_source(const struct world *w, uint64_t root[2],
 			 uint64_t context[2])
 {
@@ -312,7 +339,10 @@ void state_plain(struct world *w)
 			   RW) < 0)
 		die("no tables");
 	plain_source(w, root, context);
-	publish(w, root, context);
+	if (w->scalable)
+		publish_scalable(w, false);
+	else
+		publish(w, root, context);
 }
 
 void state_make(struct world *w)
@@ -331,13 +361,16 @@ void state_make(struct world *w)
 	for (uint64_t n = 1 + random_below(w, 5); !w->intact && n > 0; n--)
 		spoil_entry(w);
 	plain_source(w, root, context);
-	w->by_fetch = w->n_states++ % 8 == 7;
+	w->by_fetch = w->n_states++ % 8 == 7 && !w->scalable;
 	if (!w->by_fetch && one_in(w, 6))
 		context[0] |= VTD_FPD;
 	w->intact = w->intact && !w->by_fetch;
 	if (w->by_fetch)
 		spoil_source(w, root, context);
-	publish(w, root, context);
+	if (w->scalable)
+		publish_scalable(w, context[0] & VTD_FPD);
+	else
+		publish(w, root, context);
 }
 
 uint64_t state_address(struct world *w)

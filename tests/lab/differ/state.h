@@ -26,6 +26,7 @@ struct world {
 	unsigned int host_bits;
 	unsigned int levels_max;
 	uint16_t sid;
+	bool scalable;
 
 	/* The state. */
 	bool by_fetch; /* no access gets past the context entry */
