@@ -58,11 +58,11 @@ probe_run() {
 }
 
 # attackers NAME SCRIPT [moat option]...: guest_start with what attacks from in
-# there
+# there, and GUEST_MORE
 attackers_start() {
 	local file files
 
-	files="$(dirname "${BASH_SOURCE[0]}")/guest.sh:/bin/guest.sh"
+	files="$(dirname "${BASH_SOURCE[0]}")/guest.sh:/bin/guest.sh ${GUEST_MORE:-}"
 	for file in nvme pci secret; do
 		files="$files $build/tests/lab/$file:/bin/$file"
 	done

@@ -8,6 +8,8 @@
  * Source: NVM Express Base Specification 1.4: section 3 "Controller
  * Registers", 4 "Data Structures", 5 "Admin Command Set", 6 "NVM Command Set".
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +66,7 @@ struct queue {
 };
 
 struct nvme {
+	const char *bdf;
 	volatile uint8_t *bar;
 	unsigned int stride; /* of doorbells */
 	struct queue admin, io;
@@ -151,6 +154,7 @@ static void nvme_open(struct nvme *nvme, const char *bdf, uint64_t admin_at)
 {
 	size_t len;
 
+	nvme->bdf = bdf;
 	set_command(bdf, true);
 	nvme->bar = map_bar(bdf, 0, &len);
 	nvme->stride = 4u << CAP_DSTRD(read64(nvme->bar, REG_CAP));
@@ -274,7 +278,39 @@ static void cmd_cross(struct nvme *nvme, uint64_t addr)
 	(void)printf("cross: our half came\n");
 }
 
-/* As many commands as the queue takes, each with @addr, until killed. */
+/* Commands are under way when the function is reset: none lands later. */
+static void cmd_reset(struct nvme *nvme, uint64_t addr)
+{
+	struct command command = transfer(NVM_READ, nvme->page_pa, 0);
+	char path[128];
+	int fd;
+
+	(void)addr;
+	/* It can be written to only. */
+	(void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
+		       nvme->bdf);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		die("%s: %s", path, strerror(errno));
+	make_io_queue(nvme);
+	for (unsigned int i = 0; i < ENTRIES - 1; i++)
+		submit(nvme, &nvme->io, &command);
+	if (write(fd, "1", 1) != 1)
+		die("no reset");
+	memset(nvme->page, 0xc3, PAGE);
+	memset((void *)(uintptr_t)nvme->io.completions, 0xc3, PAGE);
+	(void)sleep(2);
+	for (unsigned int i = 0; i < PAGE; i++)
+		if (nvme->page[i] != 0xc3 ||
+		    ((volatile uint8_t *)nvme->io.completions)[i] != 0xc3)
+			die("byte %u was written after the reset", i);
+	(void)printf("reset: nothing came after it\n");
+}
+
+/*
+ * As many commands as the queue takes, until killed: a page each, or three of
+ * which the list of the second and third is at @addr.
+ */
 static void cmd_flood(struct nvme *nvme, uint64_t addr)
 {
 	struct command command;
@@ -282,9 +318,9 @@ static void cmd_flood(struct nvme *nvme, uint64_t addr)
 	unsigned int status, under_way = 0;
 
 	make_io_queue(nvme);
-	if (!addr)
-		addr = nvme->page_pa;
-	command = transfer(NVM_READ, addr, 0);
+	command = transfer(NVM_READ, nvme->page_pa, addr);
+	if (addr)
+		command.dw12 = 3 * BLOCKS - 1;
 	(void)printf("flood %#" PRIx64 "\n", addr);
 	for (;;) {
 		while (under_way < ENTRIES / 2) {
@@ -298,7 +334,8 @@ static void cmd_flood(struct nvme *nvme, uint64_t addr)
 		if (now_ms() < told + 1000)
 			continue;
 		told = now_ms();
-		(void)printf("flood: %" PRIu64 " commands\n", done);
+		(void)printf("flood: %" PRIu64 " commands, %" PRIu64 " ms\n",
+			     done, told);
 	}
 }
 
@@ -312,8 +349,11 @@ static const struct {
 	{ "read", "ADDR: it reads a page there", cmd_read },
 	{ "cross", "ADDR: it writes to own memory, and goes on there",
 	  cmd_cross },
-	{ "flood", "[ADDR]: it writes there, or to own memory, until killed",
+	{ "flood",
+	  "[ADDR]: it writes to own memory, or to pages that a list there "
+	  "names, until killed",
 	  cmd_flood },
+	{ "reset", "nothing is written after a function reset", cmd_reset },
 	{ "fetch", "ADDR: it fetches its commands there", NULL },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
