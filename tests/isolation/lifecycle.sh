@@ -109,7 +109,7 @@ if ! edu $edu liveness-kept; then
 	edu $edu forever > /dev/null &
 	nvme $disk flood > flood.log &
 	wait_for grep -q commands flood.log
-	echo b > /proc/sysrq-trigger
+	reboot -f
 	sleep 100
 fi
 secret > secret.log &
