@@ -4,30 +4,50 @@
 # Devices opened and closed many times in one process, side by side: nothing
 # is left behind, in the process or on the host, and the drivers work again.
 #
-#	cycles.sh [N]
+#	cycles.sh [N [BDF...]]
+#
+# Without addresses, the devices that every lab has.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# At 200, QEMU 7.2 itself has once crashed on the way, why is not known.
-n=${1:-50}
-"$moat" bind "$edu" "$nic" "$nvme"
+n=${1:-200}
+devices=("${@:2}")
+[ ${#devices[@]} != 0 ] || devices=("$edu" "$nic" "$nvme")
+specs=("${devices[@]/#/host=}")
+
+drivers() {
+	for device in "${devices[@]}"; do
+		echo "$device: $(driver_of "$device")"
+	done
+}
+
+# Those that the devices of tests/lab/devices have.
+modprobe -aq ne2k-pci ahci || :
+before=$(drivers)
+"$moat" bind "${devices[@]}"
 dmesg -C
-"$build/tests/lab/cycles" "$n" "host=$edu" "host=$nic" "host=$nvme" \
-	> "$work/cycles.log"
-has "$work/cycles.log" "$n with 3 devices, nothing left behind"
+GLIBC_TUNABLES=glibc.pthread.stack_cache_size=0:glibc.malloc.tcache_count=0 \
+	"$build/tests/lab/cycles" "$n" "${specs[@]}" \
+	> "$work/cycles.log" 2> "$work/cycles.err" || {
+	# Said of some devices at every opening.
+	grep -v 'knows no way to reset' "$work/cycles.err" || :
+	fail 'the cycles did not end well'
+}
+has "$work/cycles.log" "$n with ${#devices[@]} devices, nothing left behind"
 sed -n 's/^cycles: /* /p' "$work/cycles.log"
-for device in "$edu" "$nic" "$nvme"; do
+for device in "${devices[@]}"; do
 	! masters_bus "$device" || fail "$device is left a bus master"
 done
 if dmesg | grep -E 'WARNING:|BUG:|Call Trace'; then fail 'the host complains'; fi
 is 'IOMMU faults' "$(faults)" 0
 is 'interrupts of VFIO' "$(grep -c vfio /proc/interrupts)" 0
 
-"$moat" release "$edu" "$nic" "$nvme"
-is 'driver of the NIC' "$(driver_of "$nic")" e1000e
-is 'driver of the disk' "$(driver_of "$nvme")" nvme
-mount_disk -o ro
-is 'the disk' "$(cat /mnt/hello.txt)" 'hello from the disk of the lab'
-umount /mnt
+"$moat" release "${devices[@]}"
+is 'the drivers' "$(drivers)" "$before"
+if [[ " ${devices[*]} " = *" $nvme "* ]]; then
+	mount_disk -o ro
+	is 'the disk' "$(cat /mnt/hello.txt)" 'hello from the disk of the lab'
+	umount /mnt
+fi
 say 'devices opened and closed, again and again'
