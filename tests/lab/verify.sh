@@ -51,7 +51,7 @@ read -r said <&"${TAMPER[0]}"
 is 'what the insider says' "$said" ready
 MOAT_IOMMU='' refused tampered 'the tables map 0x200000000-0x200000fff' \
 	-m 128M -hugepages off -iommufd fd=7 -pcidevice "host=$edu,fd=8"
-kill "$tamper" || fail 'nothing was tampered with'
+kill "$tamper" || fail 'the insider is gone'
 exec 7>&- 8>&-
 is 'IOMMU faults' "$(faults)" 0
 
