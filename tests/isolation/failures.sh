@@ -52,7 +52,8 @@ for ((n = 1; n <= total; n++)); do
 	case $status in
 	0) went_on=$((went_on + 1)) ;;
 	1)
-		grep -qE "^moat: .*($text|ENOMEM|out of memory|no memory)" \
+		# Of a map the kernel says ENOMEM where a limit is meant.
+		grep -qE "^moat: .*($text|out of memory|locked-memory limit)" \
 			"$work/err.log" ||
 			fail "ioctl $n ($request): $(cat "$work/err.log")"
 		said=$((said + 1))
