@@ -44,7 +44,7 @@ refused many 'too many to be read back' -m 1G -hugepages off \
 # Whoever has the same /dev/iommu can map into the guest's address space.
 cdev=/dev/vfio/devices/$(ls "/sys/bus/pci/devices/$edu/vfio-dev")
 exec 7<>/dev/iommu 8<>"$cdev"
-coproc TAMPER { "$build/tests/lab/tamper" 7 0x200000000; }
+coproc TAMPER { exec "$build/tests/lab/tamper" 7 0x200000000; }
 # shellcheck disable=SC2153 # coproc sets it
 tamper=$TAMPER_PID
 read -r said <&"${TAMPER[0]}"
@@ -52,6 +52,8 @@ is 'what the insider says' "$said" ready
 MOAT_IOMMU='' refused tampered 'the tables map 0x200000000-0x200000fff' \
 	-m 128M -hugepages off -iommufd fd=7 -pcidevice "host=$edu,fd=8"
 kill "$tamper" || fail 'the insider is gone'
+# It has their files as well.
+wait "$tamper" || :
 exec 7>&- 8>&-
 is 'IOMMU faults' "$(faults)" 0
 
