@@ -27,7 +27,6 @@ next() {
 	go=$((go + 1))
 	wait_for arrived $(printf 0x%08x $((0xffffffff - go)))
 }
-arrived() { [ "$(pci $edu bar 0 4.4)" = "$1" ]; }
 want() { [ "$2" = "$3" ] || { echo "$1 is $2, not $3"; exit 1; }; }
 
 # 61: the BAR goes elsewhere; what was there is gone.
@@ -38,8 +37,9 @@ pci $edu cfg 0x10.4 0xd8000000
 pci $edu cfg 0x30.4 0xfffff801
 want 'id at the new place' $(pci mem 0xd8000000.4) 0x010000ed
 want 'id at the old place' $(pci mem $old.4) 0xffffffff
-echo 'at moved'
-sleep 3
+arrived() { [ "$(pci mem 0xd8000004.4)" = "$1" ]; }
+next moved
+arrived() { [ "$(pci $edu bar 0 4.4)" = "$1" ]; }
 pci $edu cfg 0x10.4 $old
 pci $edu cfg 0x30.4 0
 want 'id back at the old place' $(pci mem $old.4) 0x010000ed
@@ -150,6 +150,7 @@ attackers_start config "$work/script" -m 256M -smp 2 -pcidevice "host=$edu" \
 
 guest_says config 'at moved'
 unchanged moved
+go_on
 guest_says config 'at 61'
 unchanged 61
 item 61 'BARs are written in the guest only'

@@ -18,8 +18,8 @@
 #include "tests/isolation/edu_host.h"
 #include "tests/lab/edu_regs.h"
 
-#define TRANSFER_DEADLINE_MS 30000
-#define FAULT_DEADLINE_MS    10000
+#define TRANSFER_DEADLINE_MS 60000
+#define FAULT_DEADLINE_MS    60000
 
 void die(const char *fmt, ...)
 {

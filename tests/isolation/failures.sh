@@ -48,7 +48,7 @@ for ((n = 1; n <= total; n++)); do
 	error=5 text='Input/output error'
 	[ $((n % 2)) = 0 ] || error=12 text='Cannot allocate memory'
 	attempt "$n" "$error"
-	is "the host after ioctl $n ($request) failed" "$(state)" "$before"
+	becomes "the host after ioctl $n ($request) failed" "$before" state
 	case $status in
 	0) went_on=$((went_on + 1)) ;;
 	1)

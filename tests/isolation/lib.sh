@@ -20,27 +20,34 @@ item() { echo "isolation item $1: $2"; }
 records_begin() {
 	"$build/tests/isolation/faultlog" > "$work/faults.log" 2>&1 &
 	faultlog=$!
-	for _ in $(seq 100); do
-		! grep -q ready "$work/faults.log" || break
-		sleep 0.1
-	done
+	in_time grep -q ready "$work/faults.log" || fail 'faultlog is not ready'
 	faults_before=$(faults)
+}
+
+# faults_are N: so many have been counted, and recorded?
+faults_are() {
+	[ "$(faults_since "$faults_before")" -ge "$1" ] &&
+		[ "$(grep -cE '^(fault|missed) ' "$work/faults.log")" -ge "$1" ]
 }
 
 # records_end OWED DEVICE: what was recorded are the faults that the file OWED
 # tells of, in its order, all of DEVICE, and no others.
 records_end() {
-	kill "$faultlog"
-	wait "$faultlog" || :
 	# shellcheck disable=SC2094 # read before it is written
 	while read -r word kind addr reason; do
 		[ "$word" != fault ] || printf 'fault %s 0x%x %s %s\n' "$kind" \
 			$((addr & ~0xfff)) "$reason" "${2#0000:}"
 	done < "$1" > "$work/owed"
+	# They come after what the guest sees of them.
+	in_time faults_are "$(wc -l < "$work/owed")" || :
+	kill "$faultlog"
+	wait "$faultlog" || :
+	! grep '^missed' "$work/faults.log" ||
+		fail 'faults came faster than they can be read'
 	grep '^fault ' "$work/faults.log" > "$work/recorded" || :
 	diff "$work/owed" "$work/recorded" ||
 		fail 'the faults recorded are not those owed'
-	is 'faults counted' $(($(faults) - faults_before)) \
+	is 'faults counted' "$(faults_since "$faults_before")" \
 		"$(wc -l < "$work/owed")"
 }
 
@@ -51,7 +58,7 @@ probe_run() {
 	shift
 	before=$(faults)
 	"$probe" "$edu" "$@" > "$work/$name.log" 2>&1 || fail "probe: status $?"
-	is "faults of probe $*" $(($(faults) - before)) \
+	is "faults of probe $*" "$(faults_since "$before")" \
 		"$(grep -c '^fault ' "$work/$name.log")"
 	! masters_bus "$edu" || fail 'edu is left a bus master'
 	grep 'isolation item' "$work/$name.log"

@@ -23,11 +23,14 @@ edu $(nth_pci 1 0x1234:0x11e8) forever > /dev/null &
 nvme $disk flood > flood.log &
 wait_for grep -q commands flood.log
 echo busy
-[ "$(cat /bin/end)" != power-off ] || sleep 2
 [ "$(cat /bin/end)" = power-off ] || sleep 1000
+# The host says when, by a register of edu's, of which reading gives the
+# complement.
+told() { [ "$(pci $(nth_pci 1 0x1234:0x11e8) bar 0 4.4)" = 0xfffffffe ]; }
+wait_for told
 END
 
-power_off() { :; }
+power_off() { "$build/tests/lab/pci" "$edu" bar 0 4.4 1; }
 told() { kill -TERM "$guest"; }
 killed() { kill -KILL "$guest"; }
 truncated() {

@@ -18,7 +18,7 @@ before=$(faults)
 	exec setpriv --bounding-set=-ipc_lock,-sys_resource \
 		--inh-caps=-ipc_lock,-sys_resource "$probe" "$edu" memlock
 ) > "$work/memlock.log" 2>&1 || fail "probe memlock: status $?"
-is 'faults' $(($(faults) - before)) 1
+is 'faults' "$(faults_since "$before")" 1
 has "$work/memlock.log" 'refused:' 'ulimit -l'
 grep 'isolation item' "$work/memlock.log"
 
@@ -26,16 +26,9 @@ grep 'isolation item' "$work/memlock.log"
 # middle of a transfer.
 "$probe" "$edu" hold sleep 1000 > "$work/hold.log" 2>&1 &
 holder=$!
-for _ in $(seq 300); do
-	! grep -q held "$work/hold.log" || break
-	sleep 0.1
-done
+in_time grep -q held "$work/hold.log" || fail 'the probe holds nothing'
 child=$(sed -n 's/^held, and its child is //p' "$work/hold.log")
-for _ in $(seq 100); do
-	[ "$(cat "/proc/$child/comm")" != sleep ] || break
-	sleep 0.1
-done
-is 'the child' "$(cat "/proc/$child/comm")" sleep
+becomes 'the child' sleep cat "/proc/$child/comm"
 if find "/proc/$holder/fd" -printf '%l\n' | grep -c vfio > "$work/fds"; then
 	say "the owner has $(cat "$work/fds") files of VFIO's"
 else

@@ -50,10 +50,7 @@ given_back "$nvme" ''
 "$bench" dma -device "host=$nvme,managed=on" -ways none -rounds 10000 -time 50 \
 	-block 128K -depth 32 > "$work/killed.log" 2>&1 &
 parent=$!
-for _ in $(seq 300); do
-	! masters_bus "$nvme" || break
-	sleep 0.1
-done
+in_time masters_bus "$nvme" || fail 'the disk does nothing'
 child=$(awk -v parent=$parent '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null) || :
 kill -KILL "$child"
 status=0

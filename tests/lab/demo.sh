@@ -98,9 +98,9 @@ has "$work/attacker.log" 'guest: status 0' "write $canary_addr: sent" \
 	"read $canary_addr: "
 is 'DMA that landed' "$(grep -c 'write-own: landed' "$work/attacker.log")" 2
 shown "the attacker's DMA into its own RAM landed, before and after"
-dmesg | grep -E 'DMAR: \[DMA' | sed 's/^/  host dmesg| /'
 fault_logged "$edu" Write "$canary_addr" 05
 fault_logged "$edu" Read "$canary_addr" 06
+dmesg | grep -E 'DMAR: \[DMA' | sed 's/^/  host dmesg| /'
 is 'faults' "$(faults)" 2
 shown 'its DMA outside was stopped: two IOMMU faults, with its name and the address'
 canary_stands

@@ -93,14 +93,15 @@ stty -F "$line" raw -echo 115200
 exec 4<> "$line"
 seq 1000 1500 > "$work/lines"
 {
-	read -r words <&4
+	read -r -t 600 words <&4
 	echo "$words" > "$work/words"
 	echo 'hello from the host' >&4
 	cat "$work/lines" >&4
 	echo end >&4
-	read -r sum <&4
+	read -r -t 600 sum <&4
 	echo "$sum" > "$work/sum"
 } &
+talker=$!
 GUEST_ADD="$build/tests/lab/irqs:/bin/irqs $here/guest/dhcp:/bin/dhcp
 	$here/guest/config:/bin/config" \
 	guest devices "$work/script" -m 512M -smp 2 \
@@ -130,14 +131,15 @@ say 'ports and INTx alone: an NE2000 had its address by DHCP, and fetched'
 has "$log" "sata read: $file_sum"
 grep -q 'PCI-MSI.*ahci' "$log" || fail 'no MSI of ahci in the guest'
 written=$(sed -n 's/^sata wrote: //p' "$log")
-for _ in $(seq 100); do
-	disk=$(ls "/sys/bus/pci/devices/$sata"/ata*/host*/target*/*/block 2>/dev/null) && break
-	sleep 0.1
-done
+find_disk() {
+	disk=$(ls "/sys/bus/pci/devices/$sata"/ata*/host*/target*/*/block 2>/dev/null)
+}
+in_time find_disk || fail 'no disk of the host'
 is 'what the guest wrote' "$(dd "if=/dev/$disk" bs=1M skip=1 count=1 \
 	status=none | sha256sum)" "$written"
 say 'MSI: an AHCI disk read and written'
 
+wait "$talker" || fail 'the guest did not answer on the line'
 is 'the line from the guest' "$(cat "$work/words")" 'hello from the guest'
 has "$log" "heard 'hello from the host'" \
 	"serial read: $(sha256sum < "$work/lines")"

@@ -19,11 +19,12 @@ behind() {
 
 # disk_of BDF: the disk of an NVMe, which its driver may have to find first
 disk_of() {
-	for _ in $(seq 100); do
-		basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1 2>/dev/null)" .none &&
-			return
-		sleep 0.1
-	done
+	in_time find_disk "$1" && basename "$disk"
+}
+
+find_disk() {
+	disk=$(echo "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)
+	[ -e "$disk" ]
 }
 
 nvme2=$(behind 0b.0) bridge=$(behind 0c.0) pf=$(behind 0d.0)

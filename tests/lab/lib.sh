@@ -38,6 +38,30 @@ fail() { echo "FAIL: $*"; exit 1; }
 # is WHAT GOT WANT
 is() { [ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"; }
 
+# in_time COMMAND...: until it succeeds, for a minute: what has happened may be
+# seen late on a slow machine. Its status is COMMAND's.
+in_time() {
+	local end=$((SECONDS + 60))
+
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# prints WANT COMMAND...: is that its output?
+prints() {
+	local want=$1
+
+	shift
+	[ "$("$@")" = "$want" ]
+}
+
+# becomes WHAT WANT COMMAND...: its output, sooner or later
+becomes() {
+	in_time prints "${@:2}" || is "$1" "$("${@:3}")" "$2"
+}
+
 # has FILE TEXT...: each TEXT is in FILE
 has() {
 	local file=$1 text
@@ -73,10 +97,7 @@ masters_bus() {
 # mount_disk [OPTION]...: the host's view of the NVMe, on /mnt
 mount_disk() {
 	grep -qw ext4 /proc/filesystems || modprobe ext4
-	for _ in $(seq 100); do
-		[ ! -b /dev/nvme0n1 ] || break
-		sleep 0.1
-	done
+	in_time test -b /dev/nvme0n1 || fail 'no /dev/nvme0n1'
 	mount -t ext4 "$@" /dev/nvme0n1 /mnt
 }
 
@@ -87,13 +108,19 @@ faults() {
 	     END { print n + 0 }' /proc/interrupts
 }
 
+# faults_since BEFORE: how many more they are than they were then
+faults_since() { echo $(($(faults) - $1)); }
+
+# logged PATTERN: does the kernel's log have it?
+logged() { dmesg | grep -E -- "$1" > /dev/null; }
+
 # fault_logged DEVICE Read|Write ADDR REASON: the kernel said so. Addresses
 # are said by page.
 fault_logged() {
 	local bdf=${1#0000:} page
 
 	page=$(printf '0x%x' $(($3 & ~0xfff)))
-	dmesg | grep -E "DMAR: \[DMA $2 [^]]*\] Request device \[$bdf\] fault addr $page \[fault reason 0x$4\]" >/dev/null ||
+	in_time logged "DMAR: \[DMA $2 [^]]*\] Request device \[$bdf\] fault addr $page \[fault reason 0x$4\]" ||
 		fail "no $2 fault of $bdf at $page with reason $4 in dmesg"
 }
 
@@ -121,10 +148,11 @@ guest_start() {
 	guest=$!
 }
 
-# guest_says NAME TEXT: wait until the guest has printed it. With no process
-# for each look: it would take the guest's time.
+# guest_says NAME TEXT: wait until the guest has printed it; the rest of its
+# line may come later. With no process for each look: it would take the guest's
+# time.
 guest_says() {
-	local end=$((SECONDS + 120)) never said=''
+	local end=$((SECONDS + 240)) never said=''
 
 	exec {never}<> <(:) # nobody writes to it
 	while [ $SECONDS -lt $end ]; do

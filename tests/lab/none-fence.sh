@@ -33,7 +33,7 @@ has "$work/both.log" "write $canary_addr: sent" \
 	"fetched: $(sha256sum < "${NETDIR:?}/file")"
 is 'round trips' "$(grep -c 'roundtrip: ok' "$work/both.log")" 2
 canary_stands
-is 'faults of the fenced one' $(($(faults) - before)) 1
+becomes 'faults of the fenced one' 1 faults_since "$before"
 fault_logged "$edu" Write "$canary_addr" 05
 
 # The very same write, without a fence.
@@ -48,7 +48,7 @@ echo >&"${canary_in:?}"
 changed=0
 wait "${canary_pid:?}" || changed=$?
 is 'the verdict on the host page, 1 if the write landed' "$changed" 1
-is 'faults without a fence' $(($(faults) - before)) 0
+is 'faults without a fence' "$(faults_since "$before")" 0
 is 'type meanwhile' "$(group_type "$edu")" identity
 "$moat" release "$edu"
 is 'type afterwards' "$(group_type "$edu")" "$(group_type "$nic")"

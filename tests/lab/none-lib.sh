@@ -29,16 +29,15 @@ group_type() {
 	cat "/sys/bus/pci/devices/$1/iommu_group/type" 2>/dev/null || :
 }
 
+find_root_disk() {
+	root_disk=$(find "/sys/bus/pci/devices/$nvme/nvme/" -name 'nvme*n1' 2>/dev/null |
+		sed -n '1s|.*/||p')
+	[ -n "$root_disk" ] && [ -b "/dev/$root_disk" ]
+}
+
 # mount_root_disk [OPTION]...: the host's view of $nvme, on /mnt
 mount_root_disk() {
-	local node
-
 	grep -qw ext4 /proc/filesystems || modprobe ext4
-	for _ in $(seq 100); do
-		node=$(find "/sys/bus/pci/devices/$nvme/nvme/" -name 'nvme*n1' 2>/dev/null |
-			sed -n '1s|.*/||p')
-		[ -z "$node" ] || [ ! -b "/dev/$node" ] || break
-		sleep 0.1
-	done
-	mount -t ext4 "$@" "/dev/$node" /mnt
+	in_time find_root_disk || fail "$nvme has no disk"
+	mount -t ext4 "$@" "/dev/$root_disk" /mnt
 }

@@ -77,7 +77,7 @@ report_errors() {
 stops "$edu" 0x1234:0x11e8 unbind_driver '' 'the host wants the device back'
 stops "$nic2" 0x8086:0x10d3 report_errors e1000e \
 	'the host reports an error of the device' ,onerror=stop
-dmesg | grep -q "$nic2: .*Corrected" || fail 'no corrected error in dmesg'
+in_time logged "$nic2: .*Corrected" || fail 'no corrected error in dmesg'
 
 cat > "$work/goes-on" <<'END_OF_SCRIPT'
 . lib.sh

@@ -58,6 +58,6 @@ has "/proc/$guest/status" $'CapEff:\t0000000000000000' \
 kill "$guest"
 wait "$guest" || fail "moat run: status $?"
 is 'round trips' "$(grep -c 'roundtrip: ok' "$work/attack.log")" 2
-is 'faults counted' $(($(faults) - before)) 1
+becomes 'faults counted' 1 faults_since "$before"
 fault_logged "$edu" Write "$ram" 05
 say 'an ordinary user runs a guest with a device, by files that were open'

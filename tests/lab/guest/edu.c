@@ -14,7 +14,7 @@
 #include "tests/lab/edu_regs.h"
 #include "tests/lab/guest/device.h"
 
-#define TRANSFER_DEADLINE_MS 20000
+#define TRANSFER_DEADLINE_MS 60000
 
 struct edu {
 	volatile uint8_t *bar;

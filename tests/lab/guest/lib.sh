@@ -17,14 +17,18 @@ find_pci() {
 	return 1
 }
 
-# wait_for COMMAND...: until it succeeds, for 20 seconds
+# wait_for COMMAND...: until it succeeds, for two minutes: the host may be slow
 wait_for() {
-	for _ in $(seq 200); do
-		if "$@" 2>/dev/null; then return; fi
+	read -r up _ < /proc/uptime
+	give_up=$((${up%.*} + 120))
+	until "$@" 2>/dev/null; do
+		read -r up _ < /proc/uptime
+		if [ "${up%.*}" -ge $give_up ]; then
+			echo "gave up waiting: $*"
+			return 1
+		fi
 		sleep 0.1
 	done
-	echo "gave up waiting: $*"
-	return 1
 }
 
 # mount_nvme: the NVMe's file system on /mnt
@@ -46,5 +50,5 @@ net_up() {
 dhcp_up() {
 	wait_for test -e /sys/class/net/eth0
 	ip link set eth0 up
-	udhcpc -q -n -t 10 -T 2 -i eth0 -s /bin/dhcp
+	udhcpc -q -n -t 30 -T 2 -i eth0 -s /bin/dhcp
 }

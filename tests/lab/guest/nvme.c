@@ -37,7 +37,7 @@
 #define NVM_READ	0x02
 
 #define ENTRIES		64
-#define DEADLINE_MS	30000
+#define DEADLINE_MS	60000
 #define BLOCKS		8	/* of 512 bytes: a page */
 #define SCRATCH		0x70000 /* a block that nobody uses */
 
