@@ -6,7 +6,8 @@
 # controller (MSI), a display without VGA (Bochs), shared memory with a BAR of
 # 1 GiB and one of 256 bytes (ivshmem), and edu under a user-space driver that
 # counts its level interrupts. These, and PCI Express functions that the guest
-# has no driver for, are compared with what the host sees of them.
+# has no driver for, are compared with what the host sees of them: the bytes of
+# their config space, and what `lspci -vvv` makes of it on either side.
 #
 #	devices.sh [INTERRUPTS]
 
@@ -29,6 +30,11 @@ dmesg -n 1
 echo 'config of all:'
 config \$(ls /sys/bus/pci/devices) | gzip | base64
 echo 'end of config'
+echo 'lspci of all:'
+mkdir /host/sys
+mount --bind /sys /host/sys
+chroot /host /usr/bin/lspci -nvvv 2>/dev/null | gzip | base64
+echo 'end of lspci'
 
 set -- ne2k 0x10ec:0x8029 serial 0x1b36:0x0002 sata 0x8086:0x2922 \\
 	ivshmem 0x1af4:0x1110 display 0x1234:0x1111 edu 0x1234:0x11e8
@@ -88,6 +94,10 @@ modprobe -a ne2k-pci ahci sd_mod
 "$moat" bind "$edu" "$ivshmem" "$nic" "$nvme" "$pf"
 "$here/guest/config" "$ne2k" "$serial" "$sata" "$ivshmem" "$display" "$edu" \
 	"$nic" "$nvme" "$pf" > "$work/host-config"
+for bdf in "$ne2k" "$serial" "$sata" "$ivshmem" "$display" "$edu" "$nic" \
+	"$nvme" "$pf"; do
+	lspci -i /dev/null -nvvv -s "$bdf"
+done > "$work/host-lspci" 2> "$work/lspci.log"
 line=/dev/$(ls "/sys/bus/pci/devices/$peer/tty")
 stty -F "$line" raw -echo 115200
 exec 4<> "$line"
@@ -123,6 +133,14 @@ sed -n '/^config of all:/,/^end of config/p' "$log" | sed '1d;$d' |
 	fail 'a guest sees of a function what is not explained'
 }
 say "config space: $(cat "$work/compared")"
+sed -n '/^lspci of all:/,/^end of lspci/p' "$log" | sed '1d;$d' |
+	base64 -d | gunzip > "$work/guest-lspci"
+"$here/lspci-compare" "$here/lspci-differences" "$work/host-lspci" \
+	"$work/guest-lspci" > "$work/compared" || {
+	cat "$work/compared"
+	fail 'lspci -vvv shows in a guest what is not explained'
+}
+say "lspci -vvv: $(cat "$work/compared")"
 
 file_sum=$(sha256sum < "${NETDIR:?}/file")
 has "$log" "ne2k: $file_sum"
