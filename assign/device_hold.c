@@ -18,7 +18,20 @@
 #include "assign/device_internal.h"
 #include "common/io.h"
 
-#define GONE 0xffff /* what a device that does not answer reads as */
+/*
+ * What a device that does not answer reads as. It may come back, and its bus
+ * mastering with it: a link that is down, a reset under way. One that is gone
+ * for good gives -ENODEV.
+ */
+#define SILENT 0xffff
+
+/* Return: 0, -EAGAIN when it does not answer, -EIO when it masters the bus. */
+static int still(uint32_t command)
+{
+	if (command == SILENT)
+		return -EAGAIN;
+	return command & PCI_COMMAND_MASTER ? -EIO : 0;
+}
 
 int moat_device_disarm(struct moat_device *dev)
 {
@@ -32,8 +45,8 @@ int moat_device_disarm(struct moat_device *dev)
 	} else if (!dev->withdrawn) {
 		config_decode_changed(dev);
 		r = host_config_read(dev, PCI_COMMAND, 2, &command);
-		if (r == 0 && command != GONE && command & PCI_COMMAND_MASTER)
-			r = -EIO;
+		if (r == 0)
+			r = still(command);
 	} else if (dev->unfinished) {
 		r = -EBUSY;
 	}
@@ -59,26 +72,29 @@ static int read_command(const struct moat_device_hold *hold, uint16_t *ret)
 	return r;
 }
 
-/* Return: 0, or -EIO when the bit does not go. */
-static int master_off(const struct moat_device_hold *hold)
+static int turn_off(const struct moat_device_hold *hold)
 {
 	uint16_t command = 0;
 	uint8_t buf[2];
 	int r;
 
 	r = read_command(hold, &command);
-	if (r == -ENODEV)
-		return 0; /* pulled out */
-	if (r < 0 || command == GONE)
-		return r;
+	if (r < 0 || still(command) != -EIO)
+		return r < 0 ? r : still(command);
 	put_le(buf, 2, command & (uint16_t)~PCI_COMMAND_MASTER);
 	r = moat_pwrite_all(hold->config_fd, buf, sizeof(buf),
 			    (off_t)(hold->config_offset + PCI_COMMAND));
 	if (r == 0)
 		r = read_command(hold, &command);
-	if (r < 0 || command == GONE)
-		return r;
-	return command & PCI_COMMAND_MASTER ? -EIO : 0;
+	return r < 0 ? r : still(command);
+}
+
+/* Return: as still(); 0 also when it was pulled out. */
+static int master_off(const struct moat_device_hold *hold)
+{
+	int r = turn_off(hold);
+
+	return r == -ENODEV ? 0 : r;
 }
 
 int moat_device_hold_stop(const struct moat_device_hold *hold)

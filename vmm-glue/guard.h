@@ -23,20 +23,28 @@ struct guard;
 
 #define GUARD_MEMORY_FDS 2
 
+struct guard_config {
+	int memory_fd[GUARD_MEMORY_FDS]; /* of the files that hold guest RAM */
+	/* 0 stands for what suits a machine. */
+	unsigned int silence_ms; /* of a device, that is then taken for gone */
+	unsigned int answer_ms;	 /* the longest wait for an answer */
+};
+
 /**
  * guard_start() - make the process
- * @memory_fds: the files that hold guest RAM
  *
  * While there is no other thread, since it is a fork. It has these files and
- * standard error, nothing else of this process.
+ * standard error, nothing else of this process. It is in a session of its own.
  */
-int guard_start(const int memory_fds[GUARD_MEMORY_FDS],
-		struct guard **ret_guard, struct moat_err *err);
+int guard_start(const struct guard_config *config, struct guard **ret_guard,
+		struct moat_err *err);
 
 /**
  * guard_add() - from now on it would stop this device
  * @name:   for its messages
  * @ret_id: for guard_drop()
+ *
+ * Copies of its files are kept on this side, too, for guard_settle().
  */
 int guard_add(struct guard *guard, const char *name,
 	      const struct moat_device_hold *hold, unsigned int *ret_id,
@@ -45,12 +53,21 @@ int guard_add(struct guard *guard, const char *name,
 /**
  * guard_drop() - the device has been stopped, and is about to be closed
  *
- * When this returns the guard has no copy of its files any more.
+ * When this returns there is no copy of its files any more, unless the guard
+ * does not answer.
  */
 void guard_drop(struct guard *guard, unsigned int id);
 
 /** guard_fd() - poll(2) it for POLLIN and POLLHUP: then it is dead */
 int guard_fd(const struct guard *guard);
+
+/**
+ * guard_settle() - before guest RAM is given up; NULL is fine
+ *
+ * Devices that are not dropped are left to the guard. If it is dead they are
+ * stopped here, however long that takes.
+ */
+void guard_settle(struct guard *guard);
 
 /**
  * guard_stop() - NULL is fine

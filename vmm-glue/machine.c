@@ -430,7 +430,8 @@ int machine_create(const struct run_options *opts, struct machine **ret_machine,
 /*
  * In reverse, and every part may be missing. vCPUs first: nothing calls into
  * the devices then. Devices before memory: closing turns their bus mastering
- * off. The VM before RAM: its slots point there.
+ * off. The VM before RAM: its slots point there. What could not be turned off
+ * is the guard's, or holds this up: RAM is not given away before.
  */
 void machine_destroy(struct machine *machine)
 {
@@ -450,6 +451,7 @@ void machine_destroy(struct machine *machine)
 	moat_ioas_destroy(machine->bypass);
 	release_devices(machine);
 	kvm_vm_destroy(machine->vm);
+	guard_settle(machine->guard);
 	ram_destroy(machine->ram);
 	guard_stop(machine->guard);
 	placing_destroy(machine->placing);

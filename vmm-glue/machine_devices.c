@@ -32,6 +32,7 @@ struct machine_device {
 	pthread_t thread;
 	bool has_thread;
 	bool guarded; /* as @guard_id */
+	bool left;    /* to the guard: it could not be stopped */
 	unsigned int guard_id;
 	int error; /* of the thread */
 	struct moat_err err;
@@ -295,19 +296,20 @@ int machine_devices_guard(struct machine_devices *devices, struct guard *guard,
 
 /*
  * Before the device is closed. One that cannot be stopped stays the guard's,
- * which then keeps guest RAM.
+ * which then keeps guest RAM. Closed, it could not be asked again.
  */
 static void unguard(struct machine_device *device)
 {
 	int r;
 
-	if (!device->guarded)
+	if (!device->guarded || device->left)
 		return;
 	r = moat_device_disarm(device->dev);
 	if (r < 0) {
 		moat_log(MOAT_LOG_WARN, device->spec.name,
 			 "its bus mastering cannot be turned off now: %s",
-			 strerror(-r));
+			 r == -EAGAIN ? "it does not answer" : strerror(-r));
+		device->left = true;
 		return;
 	}
 	guard_drop(device->devices->guard, device->guard_id);

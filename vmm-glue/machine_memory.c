@@ -278,7 +278,7 @@ int machine_memory_create_identity(struct machine *machine,
 		.mem_path = machine->opts->mem_path,
 		.placement = placing_placement(machine->placing),
 	};
-	int held[GUARD_MEMORY_FDS];
+	struct guard_config guard = { .silence_ms = 0 };
 	int r;
 
 	r = ram_create_identity(&config, machine_abandoned, machine,
@@ -290,8 +290,8 @@ int machine_memory_create_identity(struct machine *machine,
 	if (r < 0)
 		return r;
 	warn_of_high_ram(&machine->layout);
-	ram_hold(machine->ram, held);
-	return guard_start(held, &machine->guard, err);
+	ram_hold(machine->ram, guard.memory_fd);
+	return guard_start(&guard, &machine->guard, err);
 }
 
 static int map_slot(struct machine *machine, const struct layout_run *run,

@@ -127,9 +127,10 @@ void moat_device_arm(struct moat_device *dev)
 /**
  * moat_device_disarm() - the reverse: bus mastering is off, and stays off
  *
- * Return: 0 when the device reaches no memory any more, or is gone; -EBUSY
- * while the kernel has it in a reset that does not end; -EIO when it still
- * says that it masters the bus; or the errno of asking it.
+ * Return: 0 when the device reaches no memory any more; -EBUSY while the
+ * kernel has it in a reset that does not end; -EAGAIN when it does not answer,
+ * and may come back; -EIO when it still says that it masters the bus; or the
+ * errno of asking it.
  * Locking: takes the device's lock.
  */
 int moat_device_disarm(struct moat_device *dev)
@@ -161,8 +162,9 @@ void moat_device_get_hold(const struct moat_device *dev,
 /**
  * moat_device_hold_stop() - bus mastering off, then a reset
  *
- * Return: 0 when the device reaches no memory any more, or is gone; else it
- * may still. A reset that fails is no error.
+ * Return: 0 when the device reaches no memory any more, or was pulled out;
+ * -EAGAIN when it does not answer, and may come back; another negative errno
+ * when it may still reach memory. A reset that fails is no error.
  */
 int moat_device_hold_stop(const struct moat_device_hold *hold)
 	__attribute__((visibility("default")));
