@@ -4,12 +4,13 @@
  *
  *	until TEXT COMMAND...
  *
- * Runs COMMAND, waits until TEXT is in its standard output, prints
- * "MILLISECONDS KIBIBYTES" - from exec to then, and the private memory it has
- * at that moment outside of mappings of memfds, which are guest RAM - and
- * ends it. MOAT_EXEC_NS tells a command that wants to know when it was
- * started, by CLOCK_MONOTONIC.
+ * Runs COMMAND, waits until TEXT is in its standard output ('': anything),
+ * prints "MILLISECONDS KIBIBYTES THREADS FDS EVENTFDS" - from exec to then,
+ * and what it has at that moment: private memory outside of mappings of
+ * memfds, which are guest RAM, and so on - and ends it. MOAT_EXEC_NS tells a
+ * command that wants to know when it was started, by CLOCK_MONOTONIC.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -54,6 +55,61 @@ static long private_kib(pid_t pid)
 	}
 	(void)fclose(f);
 	return sum;
+}
+
+static int count_threads(pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	int n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	(void)closedir(dir);
+	return n;
+}
+
+static int count_fds(pid_t pid, int *ret_eventfds)
+{
+	char path[64], target[64];
+	struct dirent *entry;
+	int n = 0, eventfds = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir))) {
+		ssize_t len;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		n++;
+		len = readlinkat(dirfd(dir), entry->d_name, target,
+				 sizeof(target) - 1);
+		target[len > 0 ? len : 0] = '\0';
+		eventfds += strcmp(target, "anon_inode:[eventfd]") == 0;
+	}
+	(void)closedir(dir);
+	*ret_eventfds = eventfds;
+	return n;
+}
+
+/* Time first: looking takes some. */
+static void tell(uint64_t begin_ns, pid_t pid)
+{
+	double ms = (double)(now_ns() - begin_ns) / 1e6;
+	int eventfds = -1;
+	int fds = count_fds(pid, &eventfds);
+
+	(void)printf("%.1f %ld %d %d %d\n", ms, private_kib(pid),
+		     count_threads(pid), fds, eventfds);
 }
 
 static pid_t start(char **argv, int *ret_fd)
@@ -108,8 +164,7 @@ int main(int argc, char **argv)
 		found = strstr(buf, argv[1]) != NULL;
 	}
 	if (found)
-		(void)printf("%.1f %ld\n", (double)(now_ns() - begin) / 1e6,
-			     private_kib(pid));
+		tell(begin, pid);
 	(void)kill(pid, SIGTERM);
 	(void)close(fd);
 	(void)waitpid(pid, NULL, 0);
