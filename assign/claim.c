@@ -99,8 +99,8 @@ static bool is_placed(const struct claim *c, const char *driver)
 		return false;
 	if (!c->identity)
 		return true;
-	unfenced_group_type(c->host, c->bdf, type);
-	return strcmp(type, GROUP_TYPE_NONE) == 0;
+	return unfenced_group_type(c->host, c->bdf, type) == 0 &&
+	       strcmp(type, GROUP_TYPE_NONE) == 0;
 }
 
 /* May the function be taken from the host at all? */
@@ -155,8 +155,15 @@ static int make_record(const struct claim *c, const struct moat_host_pci *fn,
 	if (r < 0)
 		return r;
 	memcpy(rec.driver, fn->driver, sizeof(rec.driver));
-	if (c->identity)
-		unfenced_group_type(c->host, c->bdf, rec.group_type);
+	if (c->identity) {
+		r = unfenced_group_type(c->host, c->bdf, rec.group_type);
+		if (r < 0) /* what is not known cannot be put back */
+			return moat_fail(err, r,
+					 "%s: cannot tell the type of its "
+					 "IOMMU group: %s; dma=none has to "
+					 "change that, and to put it back",
+					 c->addr, strerror(-r));
+	}
 	if (strcmp(rec.group_type, GROUP_TYPE_NONE) == 0)
 		rec.group_type[0] = '\0';
 	if (earlier && !rec.driver[0])

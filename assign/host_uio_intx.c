@@ -27,14 +27,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
 
 #include "assign/host_uio_internal.h"
 #include "assign/unfenced.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/util.h"
+
+/* A guard is done in less, as long as the device answers. */
+#define LOCK_WAIT_MS 3000
+#define LOCK_POLL_MS 20
 
 bool uio_intx_disabled(const struct host_uio *uio)
 {
@@ -213,6 +219,30 @@ static int find_uio(const struct host_uio *uio, char ret_path[PATH_MAX])
 	return r;
 }
 
+/*
+ * The kernel lets any number of processes open it. A copy of the file that
+ * the guard of a killed one has still keeps the lock: it would stop and reset
+ * the device under its next user.
+ */
+static int lock_file(int fd, const char *path, struct moat_err *err)
+{
+	for (unsigned int ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     ms += LOCK_POLL_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return moat_fail(err, -errno, "cannot lock %s: %s",
+					 path, strerror(errno));
+		if (ms >= LOCK_WAIT_MS)
+			return moat_fail(err, -EBUSY,
+					 "another moat has %s open, or the "
+					 "moat-guard of one that was killed, "
+					 "which has not stopped the device "
+					 "yet",
+					 path);
+		moat_sleep_ms(LOCK_POLL_MS);
+	}
+	return 0;
+}
+
 int uio_intx_open(struct host_uio *uio, struct moat_err *err)
 {
 	char path[PATH_MAX];
@@ -231,6 +261,9 @@ int uio_intx_open(struct host_uio *uio, struct moat_err *err)
 				 errno == EACCES || errno == EPERM
 					 ? "; run as root"
 					 : "");
+	r = lock_file(uio->intx.uio_fd, path, err);
+	if (r < 0)
+		return r;
 	uio->intx.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (uio->intx.wake_fd < 0)
 		return moat_fail(err, -errno, "eventfd: %s", strerror(errno));

@@ -67,14 +67,20 @@ bool claim_is_ours(const char *driver)
 	return moat_is_vfio_driver(driver) || strcmp(driver, UIO_PCI) == 0;
 }
 
-void unfenced_group_type(const struct moat_host *host, struct moat_bdf bdf,
-			 char ret_type[GROUP_TYPE_MAX])
+int unfenced_group_type(const struct moat_host *host, struct moat_bdf bdf,
+			char ret_type[GROUP_TYPE_MAX])
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], type[GROUP_TYPE_MAX];
+	int r;
 
-	if (host_pci_attr(host, bdf, "iommu_group/type", path) < 0 ||
-	    moat_read_text(path, ret_type, GROUP_TYPE_MAX) < 0)
-		ret_type[0] = '\0';
+	r = host_pci_attr(host, bdf, "iommu_group/type", path);
+	if (r == 0)
+		r = moat_read_text(path, type, sizeof(type));
+	if (r == 0 && !type[0])
+		r = -ENODATA;
+	if (r == 0)
+		memcpy(ret_type, type, sizeof(type));
+	return r;
 }
 
 static const char *type_hint(int r)
@@ -97,21 +103,21 @@ static const char *type_hint(int r)
 int unfenced_set_group_type(const struct claim *c, const char *type,
 			    struct moat_err *err)
 {
-	char path[PATH_MAX], now[GROUP_TYPE_MAX];
+	char path[PATH_MAX], now[GROUP_TYPE_MAX] = "?";
 	int r;
 
-	unfenced_group_type(c->host, c->bdf, now);
-	if (strcmp(now, type) == 0)
+	if (unfenced_group_type(c->host, c->bdf, now) == 0 &&
+	    strcmp(now, type) == 0)
 		return 0;
 	r = host_pci_attr(c->host, c->bdf, "iommu_group/type", path);
 	if (r == 0)
 		r = c->ops->write(c->ops->opaque, path, type);
-	if (r == 0) {
-		unfenced_group_type(c->host, c->bdf, now);
-		if (strcmp(now, type) == 0)
-			return 0;
+	/* Whoever else leaves the group may have done it just then. */
+	if (unfenced_group_type(c->host, c->bdf, now) == 0 &&
+	    strcmp(now, type) == 0)
+		return 0;
+	if (r == 0)
 		r = -EIO;
-	}
 	return moat_fail(err, r,
 			 "%s: the type of its IOMMU group stays '%s', and "
 			 "should be '%s': %s%s",

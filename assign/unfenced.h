@@ -40,9 +40,14 @@ int unfenced_route(const struct moat_host *host, const struct moat_host_pci *fn,
 /** unfenced_driver() - the driver that a route needs */
 const char *unfenced_driver(enum unfenced_route route);
 
-/** unfenced_group_type() - "" when it has no group, or the kernel no types */
-void unfenced_group_type(const struct moat_host *host, struct moat_bdf bdf,
-			 char ret_type[GROUP_TYPE_MAX]);
+/**
+ * unfenced_group_type() - what it is set to, never ""
+ *
+ * Return: 0; -ENOENT without a group, or when the kernel has no types; or the
+ * errno of reading it.
+ */
+int unfenced_group_type(const struct moat_host *host, struct moat_bdf bdf,
+			char ret_type[GROUP_TYPE_MAX]);
 
 /** claim_is_ours() - is it a driver that functions are taken for? */
 bool claim_is_ours(const char *driver);

@@ -9,8 +9,9 @@
  * starting processors, and nothing that it could give to a driver.
  *
  * PCI's 32-bit window and ECAM are cut from one PCI hole of the host, where
- * no RAM of anybody can be. The 64-bit window is where it always is, unless
- * the host has memory there.
+ * no RAM of anybody can be. The 64-bit window is the largest piece of where it
+ * always is in which the host has nothing: a device that is told an address in
+ * it, another device's register say, puts that on the host's bus.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -185,31 +186,90 @@ static int place_low_windows(struct layout *layout,
 	return 0;
 }
 
+/* What lies at an address, and after it. */
+struct outlook {
+	uint64_t at;
+	bool taken;
+	uint64_t taken_last; /* of all that is at @at */
+	uint64_t free_end;   /* where the next thing begins */
+};
+
+static void see(struct outlook *o, uint64_t first, uint64_t last)
+{
+	if (last < o->at)
+		return;
+	if (first > o->at) {
+		o->free_end = min_u64(o->free_end, first);
+		return;
+	}
+	o->taken = true;
+	o->taken_last = max_u64(o->taken_last, last);
+}
+
+static struct outlook look(const struct layout *layout,
+			   const struct host_iomem *iomem, bool beside_pci,
+			   uint64_t at, uint64_t end)
+{
+	struct outlook o = { .at = at, .free_end = end };
+
+	for (size_t i = 0; i < iomem->n; i++)
+		if (beside_pci || iomem->range[i].kind != HOST_IOMEM_PCI)
+			see(&o, iomem->range[i].first, iomem->range[i].last);
+	for (size_t i = 0; i < layout->n_runs; i++)
+		see(&o, layout->run[i].gpa,
+		    layout->run[i].gpa + layout->run[i].len - 1);
+	return o;
+}
+
+/* The largest, in whole GiB. Return: its size */
+static uint64_t find_gap(const struct layout *layout,
+			 const struct host_iomem *iomem, bool beside_pci,
+			 const struct layout_range *in,
+			 struct layout_range *ret_gap)
+{
+	uint64_t at = in->first, largest = 0, end;
+
+	while (at <= in->last) {
+		struct outlook o =
+			look(layout, iomem, beside_pci, at, in->last + 1);
+
+		if (o.taken && o.taken_last >= in->last)
+			break;
+		if (o.taken) {
+			at = align_up(o.taken_last + 1, GiB);
+			continue;
+		}
+		end = align_down(o.free_end, GiB);
+		if (end - at > largest) {
+			largest = end - at;
+			*ret_gap = (struct layout_range) { at, end - 1 };
+		}
+		at = end + GiB;
+	}
+	return largest;
+}
+
+/*
+ * Beside the host's PCI windows, too, if there is room: else within them,
+ * where at least there is no memory.
+ */
 static int place_high_window(struct layout *layout,
 			     const struct host_iomem *iomem,
 			     unsigned int phys_bits, struct moat_err *err)
 {
-	uint64_t ram_end = 0;
-	uint64_t first, last;
+	struct layout_range all, gap = { 0, 0 };
 
-	layout_mmio64(phys_bits, &first, &last);
-	for (size_t i = 0; i < iomem->n; i++)
-		if (iomem->range[i].kind == HOST_IOMEM_RAM &&
-		    iomem->range[i].last >= ram_end)
-			ram_end = min_u64(iomem->range[i].last, last) + 1;
-	for (size_t i = 0; i < layout->n_runs; i++)
-		ram_end = max_u64(ram_end,
-				  layout->run[i].gpa + layout->run[i].len);
-	if (ram_end > first)
-		first = align_up(ram_end, GiB);
-	if (first > last || last - first < MMIO64_MIN - 1)
+	layout_mmio64(phys_bits, &all.first, &all.last);
+	if (find_gap(layout, iomem, true, &all, &gap) < MMIO64_MIN &&
+	    find_gap(layout, iomem, false, &all, &gap) < MMIO64_MIN)
 		return moat_fail(err, -ENOSPC,
-				 "the host's memory reaches up to %#llx, which "
-				 "leaves a guest no room for the 64-bit PCI "
-				 "window",
-				 (unsigned long long)ram_end);
-	layout->mmio64 = first;
-	layout->mmio64_last = last;
+				 "the host has something everywhere from %#llx "
+				 "to %#llx (/proc/iomem), which leaves a guest "
+				 "no room for the 64-bit PCI window",
+				 (unsigned long long)all.first,
+				 (unsigned long long)all.last);
+	layout->mmio64 = gap.first;
+	layout->mmio64_last = gap.last;
 	return 0;
 }
 

@@ -330,6 +330,27 @@ START_TEST(its_user_is_seen)
 }
 END_TEST
 
+/* What cannot be told cannot be put back, so nothing is changed. */
+START_TEST(a_type_that_cannot_be_read_is_not_changed)
+{
+	bool bound;
+
+	setup(14);
+	fake_write(&h, TYPE, "\n");
+	ck_assert_int_eq(bind_fn(0, &bound), -ENODATA);
+	ck_assert_ptr_nonnull(strstr(err.msg, "cannot tell the type of its"));
+	assert_driver("nvme", "(null)");
+	ck_assert(!recorded());
+	fake_unlink(&h, TYPE);
+	ck_assert_int_eq(bind_fn(0, &bound), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.msg, "cannot tell the type of its"));
+	assert_driver("nvme", "(null)");
+	ck_assert(!recorded());
+	ck_assert_uint_eq(h.n_writes, 0);
+	fake_host_fini(&h);
+}
+END_TEST
+
 static const struct {
 	const char *group, *mode, *driver;
 	bool managed, is_vf;
@@ -433,4 +454,5 @@ CHECK_MAIN("claim_unfenced", the_group_is_opened_and_closed_again,
 	   a_group_of_several_is_opened_at_boot_only,
 	   what_is_taken_for_vfio_is_not_taken_again,
 	   another_driver_does_not_get_an_open_group_forgotten,
-	   its_user_is_seen, verdicts, records)
+	   its_user_is_seen, a_type_that_cannot_be_read_is_not_changed,
+	   verdicts, records)

@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include "assign/bytes.h"
 #include "assign/host_device.h"
 #include "assign/unfenced.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/util.h"
 #include "tests/assign/fake_host.h"
@@ -453,6 +456,41 @@ START_TEST(copies_of_its_files_stop_it)
 }
 END_TEST
 
+static void *let_go_main(void *opaque)
+{
+	const int *fd = opaque;
+
+	moat_sleep_ms(200);
+	(void)close(*fd);
+	return NULL;
+}
+
+/* The guard of a killed process has a copy of the file. */
+START_TEST(an_earlier_user_is_waited_for)
+{
+	char full[PATH_MAX];
+	pthread_t thread;
+	int earlier;
+
+	make_function();
+	path_of("dev/uio5", full);
+	earlier = open(full, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	ck_assert_int_ge(earlier, 0);
+	ck_assert_int_eq(flock(earlier, LOCK_EX), 0);
+	config_set(PCI_COMMAND, 2, 0x7);
+	ck_assert_int_eq(host_uio_open(&h.host, fake_bdf(NIC), &host, &err),
+			 -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.msg, "the moat-guard of one that"));
+	ck_assert_uint_eq(config_get(PCI_COMMAND, 2), 0x7);
+	ck_assert_int_eq(pthread_create(&thread, NULL, let_go_main, &earlier),
+			 0);
+	ck_assert_msg(host_uio_open(&h.host, fake_bdf(NIC), &host, &err) == 0,
+		      "%s", err.msg);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	close_function();
+}
+END_TEST
+
 /* ---- what is missing ---- */
 
 static unsigned int count_fds(void)
@@ -514,5 +552,5 @@ CHECK_MAIN("host_uio", it_is_quiet_and_reset_when_opened,
 	   lost_bars_come_back_with_decoding,
 	   of_the_header_only_command_is_written, interrupts_come_and_end,
 	   it_starts_again_after_a_pause, without_a_pin_there_is_none,
-	   copies_of_its_files_stop_it, each_file_that_is_missing_is_named,
-	   another_driver_shows_no_file)
+	   copies_of_its_files_stop_it, an_earlier_user_is_waited_for,
+	   each_file_that_is_missing_is_named, another_driver_shows_no_file)

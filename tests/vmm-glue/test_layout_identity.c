@@ -123,6 +123,25 @@ static struct host_iomem_range full[] = {
 	{ 0x100000000, 0xfff0000000, HOST_IOMEM_RAM },
 };
 
+static struct host_iomem_range reserved_up_there[] = {
+	{ 0xc0000000, 0xfebfffff, HOST_IOMEM_PCI },
+	{ 0x100000000, 0x17fffffff, HOST_IOMEM_RAM },
+	{ 0x8040000000, 0x80403fffff, HOST_IOMEM_OTHER },
+	{ 0xfd00000000, 0xffffffffff, HOST_IOMEM_OTHER }, /* HyperTransport */
+};
+static struct host_iomem_range pci_up_there[] = {
+	{ 0xc0000000, 0xfebfffff, HOST_IOMEM_PCI },
+	{ 0x100000000, 0x17fffffff, HOST_IOMEM_RAM },
+	{ 0x7000000000, 0x80ffffffff, HOST_IOMEM_PCI },
+	{ 0xa000000000, 0xdfffffffff, HOST_IOMEM_PCI },
+};
+static struct host_iomem_range pci_to_the_top[] = {
+	{ 0xc0000000, 0xfebfffff, HOST_IOMEM_PCI },
+	{ 0x100000000, 0x17fffffff, HOST_IOMEM_RAM },
+	{ 0x8000000000, 0x8000ffffff, HOST_IOMEM_OTHER },
+	{ 0x8001000000, 0xffffffffff, HOST_IOMEM_PCI },
+};
+
 #define HOST(ranges)                         \
 	{                                    \
 		(ranges), ARRAY_SIZE(ranges) \
@@ -310,6 +329,52 @@ static void check_uncached(const struct layout *layout)
 	}
 }
 
+static const struct {
+	const char *what;
+	struct host_iomem host;
+	struct layout_range window;
+	struct layout_run run; /* in 2 MiB pages */
+} high_cases[] = {
+	{ "something reserved there",
+	  HOST(reserved_up_there),
+	  { 0x8080000000, 0xfcffffffff },
+	  { 2048, 64 } },
+	{ "the host's devices",
+	  HOST(pci_up_there),
+	  { 0xe000000000, 0xffffffffff },
+	  { 2048, 64 } },
+	{ "the host's devices, and guest RAM",
+	  HOST(pci_up_there),
+	  { 0x8100000000, 0x9fffffffff },
+	  { 0xf000000000 / PAGE, 64 } },
+	{ "the host's devices up to the top, so among them",
+	  HOST(pci_to_the_top),
+	  { 0x8040000000, 0xffffffffff },
+	  { 2048, 64 } },
+};
+
+START_TEST(the_high_window_is_where_the_host_has_nothing)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(high_cases); i++) {
+		struct layout_run run = high_cases[i].run;
+		struct layout layout;
+
+		run.gpa *= PAGE;
+		run.len *= PAGE;
+		ck_assert_msg(layout_init_identity(&layout, &run, 1,
+						   &high_cases[i].host, 40,
+						   &err) == 0,
+			      "%s: %s", high_cases[i].what, err.msg);
+		ck_assert_msg(layout.mmio64 == high_cases[i].window.first &&
+				      layout.mmio64_last ==
+					      high_cases[i].window.last,
+			      "%s: %#llx to %#llx", high_cases[i].what,
+			      (unsigned long long)layout.mmio64,
+			      (unsigned long long)layout.mmio64_last);
+	}
+}
+END_TEST
+
 START_TEST(old_kernels_get_less_of_the_first_mib)
 {
 	struct layout layout;
@@ -353,5 +418,6 @@ END_TEST
 
 CHECK_MAIN("layout_identity", the_longest_runs_of_pages_are_taken,
 	   more_runs_than_a_guest_takes_are_refused, windows_lie_around_the_ram,
+	   the_high_window_is_where_the_host_has_nothing,
 	   old_kernels_get_less_of_the_first_mib,
 	   the_memory_map_tells_the_truth)
