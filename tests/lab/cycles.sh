@@ -6,14 +6,16 @@
 #
 #	cycles.sh [N [BDF...]]
 #
-# Without addresses, the devices that every lab has.
+# Without addresses, one of each kind that tests/lab/devices has.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 n=${1:-200}
 devices=("${@:2}")
-[ ${#devices[@]} != 0 ] || devices=("$edu" "$nic" "$nvme")
+[ ${#devices[@]} != 0 ] || devices=("$edu" "$nic" "$nvme" 0000:00:0a.0
+	0000:00:0b.0 0000:00:0d.0 0000:00:0e.0 0000:00:0f.0
+	"$(basename /sys/bus/pci/devices/0000:00:10.0/0000:*:00.0)")
 specs=("${devices[@]/#/host=}")
 
 drivers() {
@@ -22,8 +24,7 @@ drivers() {
 	done
 }
 
-# Those that the devices of tests/lab/devices have.
-modprobe -aq ne2k-pci ahci || :
+modprobe -a ne2k-pci ahci
 before=$(drivers)
 "$moat" bind "${devices[@]}"
 dmesg -C
@@ -46,7 +47,7 @@ is 'interrupts of VFIO' "$(grep -c vfio /proc/interrupts)" 0
 "$moat" release "${devices[@]}"
 is 'the drivers' "$(drivers)" "$before"
 if [[ " ${devices[*]} " = *" $nvme "* ]]; then
-	mount_disk -o ro
+	mount -t ext4 -o ro "/dev/$(disk_of "$nvme")" /mnt
 	is 'the disk' "$(cat /mnt/hello.txt)" 'hello from the disk of the lab'
 	umount /mnt
 fi

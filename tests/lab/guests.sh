@@ -17,16 +17,6 @@ behind() {
 	basename "$(echo "/sys/bus/pci/devices/0000:00:$1"/0000:*:00.0)"
 }
 
-# disk_of BDF: the disk of an NVMe, which its driver may have to find first
-disk_of() {
-	in_time find_disk "$1" && basename "$disk"
-}
-
-find_disk() {
-	disk=$(echo "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)
-	[ -e "$disk" ]
-}
-
 nvme2=$(behind 0b.0) bridge=$(behind 0c.0) pf=$(behind 0d.0)
 ne2k=$(basename "$(echo "/sys/bus/pci/devices/0000:00:0c.0/$bridge"/0000:*:01.0)")
 rtl=${ne2k%1.0}2.0

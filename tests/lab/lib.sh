@@ -94,6 +94,17 @@ masters_bus() {
 	[ $((command & 4)) != 0 ]
 }
 
+# disk_of BDF: the disk of an NVMe, which its driver may have to find first
+disk_of() {
+	local disk
+
+	in_time has_disk "$1" || fail "$1 has no disk"
+	disk=$(echo "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)
+	echo "${disk##*/}"
+}
+
+has_disk() { [ -e "$(echo "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)" ]; }
+
 # mount_disk [OPTION]...: the host's view of the NVMe, on /mnt
 mount_disk() {
 	grep -qw ext4 /proc/filesystems || modprobe ext4
