@@ -18,6 +18,7 @@ enum {
 int cmd_dma(int argc, char **argv);
 int cmd_irq(int argc, char **argv);
 int cmd_map(int argc, char **argv);
+int cmd_port(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 

@@ -4,7 +4,8 @@
  *
  * The engine calls the table below while a config write is under way: what
  * the function's BARs are at any moment is in windows and traps. A guest's
- * address is that of a window from BARS_AT on; there is no other memory.
+ * address is that of a window from BARS_AT on; there is no other memory. Ports
+ * are from PORTS_AT on, below all of it. The one thread is the one vCPU.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -13,10 +14,12 @@
 #include <unistd.h>
 
 #include "bench/function.h"
+#include "bench/node.h"
 #include "common/util.h"
 
 #define BARS_AT	 UINT64_C(0xc0000000)
 #define BARS_END UINT64_C(0xfec00000)
+#define PORTS_AT UINT64_C(0xc000)
 #define RANGES	 32
 #define NO_BAR	 UINT64_MAX
 
@@ -33,13 +36,15 @@ struct route {
 struct bench_function {
 	struct moat_ioas *ioas;
 	struct moat_device *dev;
-	uint64_t bar_at[MOAT_PCI_BARS]; /* NO_BAR: none that is memory */
+	uint64_t bar_at[MOAT_PCI_BARS]; /* NO_BAR: none, or half of another */
 	uint64_t bar_len[MOAT_PCI_BARS];
 	struct window window[RANGES];
 	const struct moat_trap *trap[RANGES];
 	struct route route[BENCH_VECTORS]; /* data is the vector */
 	int intx_trigger, intx_resample;   /* -1: not connected */
 	enum bench_irq irq;
+	const struct moat_set *thread_cpus; /* NULL: anywhere */
+	bool thread_alone;
 };
 
 /* ---- the VMM's table ---- */
@@ -138,6 +143,35 @@ static int msi_commit(void *vmm)
 	return 0;
 }
 
+static int vcpu_work_add(void *vmm, const struct moat_vcpu_work *work)
+{
+	(void)vmm;
+	work->run(work->opaque);
+	return 0;
+}
+
+static void vcpu_work_run(void *vmm, const struct moat_vcpu_work *work)
+{
+	(void)vmm;
+	work->run(work->opaque);
+}
+
+static void vcpu_work_remove(void *vmm, const struct moat_vcpu_work *work)
+{
+	(void)vmm; /* it runs only when it is called for */
+	(void)work;
+}
+
+static bool thread_begin(void *vmm)
+{
+	struct bench_function *fn = vmm;
+	struct moat_err err;
+
+	if (fn->thread_cpus && bench_run_on(fn->thread_cpus, &err) < 0)
+		return false;
+	return fn->thread_alone;
+}
+
 static const struct moat_vmm_ops vmm_ops = {
 	.map_memory = map_memory,
 	.unmap_memory = unmap_memory,
@@ -149,14 +183,18 @@ static const struct moat_vmm_ops vmm_ops = {
 	.msi_update = msi_update,
 	.msi_disconnect = msi_disconnect,
 	.msi_commit = msi_commit,
+	.vcpu_work_add = vcpu_work_add,
+	.vcpu_work_run = vcpu_work_run,
+	.vcpu_work_remove = vcpu_work_remove,
+	.thread_begin = thread_begin,
 };
 
 /* ---- as firmware would ---- */
 
-/* Memory BARs one after the other, each at a multiple of its size. */
+/* One after the other, each at a multiple of its size. */
 static int place_bars(struct bench_function *fn, struct moat_err *err)
 {
-	uint64_t next = BARS_AT;
+	uint64_t next = BARS_AT, ports = PORTS_AT;
 
 	for (unsigned int i = 0; i < MOAT_PCI_BARS; i++) {
 		const uint16_t at = (uint16_t)(PCI_BASE_ADDRESS_0 + 4 * i);
@@ -164,6 +202,14 @@ static int place_bars(struct bench_function *fn, struct moat_err *err)
 
 		fn->bar_at[i] = NO_BAR;
 		moat_device_bar(fn->dev, i, &bar);
+		if (bar.kind == MOAT_BAR_PIO) {
+			ports = align_up(ports, bar.size);
+			fn->bar_at[i] = ports;
+			fn->bar_len[i] = bar.size;
+			moat_device_config_write(fn->dev, at, 4,
+						 (uint32_t)ports);
+			ports += bar.size;
+		}
 		if (bar.kind != MOAT_BAR_MEM32 && bar.kind != MOAT_BAR_MEM64)
 			continue;
 		next = align_up(next, bar.size);
@@ -179,7 +225,8 @@ static int place_bars(struct bench_function *fn, struct moat_err *err)
 		next += bar.size;
 	}
 	moat_device_config_write(fn->dev, PCI_COMMAND, 2,
-				 PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+				 PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+					 PCI_COMMAND_MASTER);
 	return 0;
 }
 
@@ -210,6 +257,8 @@ int bench_function_open(const struct bench_function_config *config,
 
 	if (!fn)
 		return moat_fail(err, -ENOMEM, "out of memory");
+	fn->thread_cpus = config->thread_cpus;
+	fn->thread_alone = config->thread_alone;
 	r = moat_ioas_create(&ioas_config, &fn->ioas, err);
 	if (r == 0 && config->map)
 		r = config->map(config->opaque, fn->ioas, err);
@@ -259,6 +308,18 @@ volatile void *bench_function_at(struct bench_function *fn, unsigned int bar,
 	return NULL;
 }
 
+int bench_function_ports(const struct bench_function *fn)
+{
+	struct moat_bar_info bar;
+
+	for (unsigned int i = 0; i < MOAT_PCI_BARS; i++) {
+		moat_device_bar(fn->dev, i, &bar);
+		if (bar.kind == MOAT_BAR_PIO)
+			return (int)i;
+	}
+	return -ENOTSUP;
+}
+
 static const struct moat_trap *trap_of(const struct bench_function *fn,
 				       unsigned int bar, uint64_t offset,
 				       uint64_t *ret_offset)
@@ -271,8 +332,7 @@ static const struct moat_trap *trap_of(const struct bench_function *fn,
 	for (unsigned int i = 0; i < RANGES; i++) {
 		const struct moat_trap *t = fn->trap[i];
 
-		if (!t || t->space != MOAT_TRAP_MMIO || at < t->first ||
-		    at > t->last)
+		if (!t || at < t->first || at > t->last)
 			continue;
 		*ret_offset = at - t->first;
 		return t;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <moat/device.h>
+#include <moat/set.h>
 
 #define BENCH_VECTORS 64
 
@@ -25,6 +26,9 @@ struct bench_function_config {
 	/* Maps what the function may reach; before it is opened. */
 	int (*map)(void *opaque, struct moat_ioas *ioas, struct moat_err *err);
 	void *opaque;
+	/* Where a thread for its ports runs (pio=thread); NULL: anywhere. */
+	const struct moat_set *thread_cpus;
+	bool thread_alone; /* the caller runs on none of these */
 };
 
 /**
@@ -44,7 +48,10 @@ void bench_function_close(struct bench_function *fn);
 volatile void *bench_function_at(struct bench_function *fn, unsigned int bar,
 				 uint64_t offset, size_t len);
 
-/* Registers, mapped or trapped; what no BAR has reads all ones. */
+/** bench_function_ports() - the first BAR of ports, or -ENOTSUP */
+int bench_function_ports(const struct bench_function *fn);
+
+/* Registers and ports, mapped or trapped; what no BAR has reads all ones. */
 uint64_t bench_function_read(struct bench_function *fn, unsigned int bar,
 			     uint64_t offset, unsigned int size);
 void bench_function_write(struct bench_function *fn, unsigned int bar,

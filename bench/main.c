@@ -17,6 +17,7 @@ static const struct {
 	{ "dma", cmd_dma, "transfers of an NVMe disk, fenced and not" },
 	{ "irq", cmd_irq, "interrupts of devices, to user space" },
 	{ "map", cmd_map, "memory mapped for devices, and populated" },
+	{ "port", cmd_port, "accesses of a device's ports, by pio=" },
 	{ "record", cmd_record, "make a result of numbers from elsewhere" },
 	{ "report", cmd_report, "pictures and a page of a directory's results" },
 };

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The benchmarks in guests, with tiny counts: that they run, and that their
+# files have each series. What comes out is not looked at.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+export BENCH_SHORT=1 LAB_OUT=$work
+
+# run NAME: its messages are the log of this test
+run() {
+	"$here/../../bench/lab/$1.sh" > "$work/$1-bench.log" 2>&1 ||
+		fail "bench/lab/$1.sh: status $?"
+}
+
+# measured FILE LABELS...: there are samples of each
+measured() {
+	local file=$work/$1.json labels
+
+	shift
+	has "$file" '"schema":"moat-bench/1"'
+	for labels; do has "$file" "\"name\":\"$labels\""; done
+}
+
+run port
+for op in read write; do
+	for node in near far; do
+		measured port-guest "pio=vfio node=$node op=$op" \
+			"pio=direct node=$node op=$op" "pio=thread node=$node op=$op"
+		measured port-host "pio=thread node=$node op=$op"
+	done
+	measured port-host "pio=vfio op=$op" "pio=direct op=$op"
+	has "$work/port-host.json" "op=$op pio=direct / pio=vfio"
+done
+
+run trap
+measured trap access=config access=bar-direct access=bar-trapped \
+	access=msix-table access=mask-and-unmask
+has "$work/trap.json" 'access=bar-trapped / access=bar-direct'
+say 'benchmarks in guests: port, trap'
