@@ -6,7 +6,9 @@
  *	       <- driver_override <- unbind <- bind <-
  *
  * For dma=none with an IOMMU there is one step more, while the function is on
- * no driver: the type of its group.
+ * no driver: the type of its group. If others of the group are taken for
+ * dma=none, too, all their records have the earlier type, and each that leaves
+ * waits on no driver for the last one.
  *
  * Both directions are one function, claim_put_on(): it leaves the function on a
  * given driver with a given override, from whatever state it is in. So it
@@ -36,6 +38,8 @@
 
 /* What release_one() returns when the group is still open in this process. */
 #define RELEASE_PUT_OFF 1
+/* And when others of the group are not released yet. */
+#define RELEASE_WAITS 2
 
 /* Undo what the record tells of, and strike it out. */
 static int restore(const struct claim *c, const struct claim_record *rec,
@@ -58,7 +62,37 @@ static int restore(const struct claim *c, const struct claim_record *rec,
 	return claim_record_remove(c->host, c->bdf, err);
 }
 
-/* Onto the driver that it is taken for; the undo is restore(). */
+/*
+ * Two may leave the group at a time. Each is on no driver, and on file for the
+ * other to find, before it looks: so at least one sees that it is the last.
+ * Return: 0, RELEASE_WAITS, or the failure.
+ */
+static int give_back(const struct claim *c, struct claim_record *rec,
+		     struct moat_err *err)
+{
+	char override[MOAT_DRIVER_MAX];
+	int r;
+
+	if (!rec->group_type[0] || !unfenced_group_is_open(c))
+		return restore(c, rec, err);
+	r = claim_get_override(c, override, err);
+	if (r == 0)
+		r = claim_put_on(c, "", override, err);
+	if (r < 0)
+		return r;
+	rec->put_off = true;
+	r = claim_record_save(c->host, c->bdf, rec, err);
+	if (r < 0)
+		return r;
+	if (!unfenced_group_is_open(c))
+		return restore(c, rec, err);
+	log_info("%s: goes back to its driver when the others of its IOMMU "
+		 "group are released, too",
+		 c->addr);
+	return RELEASE_WAITS;
+}
+
+/* Onto the driver that it is taken for; the undo is give_back(). */
 static int put_on_ours(const struct claim *c, struct moat_err *err)
 {
 	int r = 0;
@@ -165,7 +199,7 @@ static int make_record(const struct claim *c, const struct moat_host_pci *fn,
 					 c->addr, strerror(-r));
 	}
 	if (strcmp(rec.group_type, GROUP_TYPE_NONE) == 0)
-		rec.group_type[0] = '\0';
+		unfenced_group_type_before(c, rec.group_type);
 	if (earlier && !rec.driver[0])
 		memcpy(rec.driver, earlier->driver, sizeof(rec.driver));
 	if (earlier && claim_is_ours(rec.override))
@@ -219,7 +253,7 @@ static int take(const struct claim *c, const struct moat_host_pci *fn,
 	r = put_on_ours(c, err);
 	if (r == 0)
 		return 0;
-	if (restore(c, &rec, &undo_err) < 0)
+	if (give_back(c, &rec, &undo_err) < 0)
 		(void)moat_fail(err, r,
 				"%s; and it could not be put back: %s; "
 				"`moat release %s` tries that again",
@@ -346,7 +380,7 @@ static int forget(const struct claim *c, const struct claim_record *rec,
 	return claim_record_remove(c->host, c->bdf, err);
 }
 
-/* Return: 0, RELEASE_PUT_OFF, or the failure. */
+/* Return: 0, RELEASE_PUT_OFF, RELEASE_WAITS, or the failure. */
 static int release_locked(const struct claim *c, struct moat_err *err)
 {
 	struct moat_host_pci_user user;
@@ -378,7 +412,7 @@ static int release_locked(const struct claim *c, struct moat_err *err)
 	if (driver[0] && !claim_is_ours(driver))
 		return forget(c, &rec, driver, err);
 	if (!claim_find_user(c->host, c->bdf, true, &user))
-		return restore(c, &rec, err);
+		return give_back(c, &rec, err);
 	if (!own || user.pid != self.pid)
 		return fail_used(c, &user, err);
 	rec.put_off = true;
@@ -412,6 +446,36 @@ static int release_one(const struct claim *c, struct moat_err *err)
 }
 
 /*
+ * Those of the group that wait for the last one, which @bdf may have been.
+ * Return: 0, or the first failure.
+ */
+static int release_waiting(const struct claim_ops *ops,
+			   const struct moat_host *host, struct moat_bdf bdf,
+			   struct moat_err *err)
+{
+	struct moat_err next_err;
+	struct claim_record rec;
+	struct moat_bdf *others;
+	int first = 0, r;
+	struct claim c;
+	size_t n;
+
+	unfenced_group_others(host, bdf, &others, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (claim_record_load(host, others[i], &rec, NULL) < 0 ||
+		    !rec.put_off || !rec.group_type[0])
+			continue;
+		claim_init(&c, ops, host, others[i]);
+		r = release_one(&c, &next_err);
+		/* It may have been its owner's doing just now, or be yet. */
+		if (r < 0 && r != -ENOENT && r != -EBUSY && first == 0)
+			first = moat_fail(err, r, "%s", next_err.msg);
+	}
+	free(others);
+	return first;
+}
+
+/*
  * Release the records of the calling process: all, or only those put off.
  * Return: 0, or the first failure, with its words.
  */
@@ -442,6 +506,8 @@ static int release_mine(const struct claim_ops *ops,
 			continue;
 		claim_init(&c, ops, host, bdfs[i]);
 		r = release_one(&c, &next_err);
+		if (r == 0)
+			r = release_waiting(ops, host, bdfs[i], &next_err);
 		if (r == RELEASE_PUT_OFF && !put_off_only)
 			r = moat_fail(&next_err, -EBUSY,
 				      "%s: is still open in this process; "
@@ -463,8 +529,10 @@ int claim_release(const struct claim_ops *ops, const struct moat_host *host,
 
 	claim_init(&c, ops, host, bdf);
 	r = release_one(&c, err);
+	if (r == 0)
+		r = release_waiting(ops, c.host, bdf, err);
 	if (r != 0)
-		return r == RELEASE_PUT_OFF ? 0 : r;
+		return r > 0 ? 0 : r;
 	return release_mine(ops, c.host, true, err);
 }
 

@@ -8,10 +8,12 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "assign/claim.h"
 #include "assign/claim_driver.h"
+#include "assign/claim_record.h"
 #include "assign/host_pci_internal.h"
 #include "assign/unfenced.h"
 #include "common/io.h"
@@ -81,6 +83,55 @@ int unfenced_group_type(const struct moat_host *host, struct moat_bdf bdf,
 	if (r == 0)
 		memcpy(ret_type, type, sizeof(type));
 	return r;
+}
+
+void unfenced_group_others(const struct moat_host *host, struct moat_bdf bdf,
+			   struct moat_bdf **ret_bdfs, size_t *ret_n)
+{
+	char path[PATH_MAX];
+	struct moat_bdf *bdfs;
+	size_t n, kept = 0;
+
+	*ret_bdfs = NULL;
+	*ret_n = 0;
+	if (host_pci_attr(host, bdf, "iommu_group/devices", path) < 0 ||
+	    host_pci_read_dir(path, &bdfs, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!moat_bdf_equal(bdfs[i], bdf))
+			bdfs[kept++] = bdfs[i];
+	*ret_bdfs = bdfs;
+	*ret_n = kept;
+}
+
+bool unfenced_group_is_open(const struct claim *c)
+{
+	char driver[MOAT_DRIVER_MAX];
+	struct moat_bdf *others;
+	bool open = false;
+	size_t n;
+
+	unfenced_group_others(c->host, c->bdf, &others, &n);
+	for (size_t i = 0; i < n; i++)
+		open |= host_pci_driver(c->host, others[i], driver) == 0 &&
+			strcmp(driver, UIO_PCI) == 0;
+	free(others);
+	return open;
+}
+
+void unfenced_group_type_before(const struct claim *c,
+				char ret_type[GROUP_TYPE_MAX])
+{
+	struct claim_record rec;
+	struct moat_bdf *others;
+	size_t n;
+
+	ret_type[0] = '\0';
+	unfenced_group_others(c->host, c->bdf, &others, &n);
+	for (size_t i = 0; i < n && !ret_type[0]; i++)
+		if (claim_record_load(c->host, others[i], &rec, NULL) == 0)
+			memcpy(ret_type, rec.group_type, GROUP_TYPE_MAX);
+	free(others);
 }
 
 static const char *type_hint(int r)

@@ -49,6 +49,25 @@ const char *unfenced_driver(enum unfenced_route route);
 int unfenced_group_type(const struct moat_host *host, struct moat_bdf bdf,
 			char ret_type[GROUP_TYPE_MAX]);
 
+/**
+ * unfenced_group_others() - the other functions of its group
+ *
+ * None without a group. The caller frees them.
+ */
+void unfenced_group_others(const struct moat_host *host, struct moat_bdf bdf,
+			   struct moat_bdf **ret_bdfs, size_t *ret_n);
+
+/** unfenced_group_is_open() - for another function, by uio_pci_generic */
+bool unfenced_group_is_open(const struct claim *c);
+
+/**
+ * unfenced_group_type_before() - by the records of the group's others
+ *
+ * "" when none of them has changed it.
+ */
+void unfenced_group_type_before(const struct claim *c,
+				char ret_type[GROUP_TYPE_MAX]);
+
 /** claim_is_ours() - is it a driver that functions are taken for? */
 bool claim_is_ours(const char *driver);
 

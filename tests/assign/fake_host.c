@@ -310,7 +310,7 @@ static int kernel_type(struct fake_host *h, const char *group, const char *path,
 			r = -EPERM;
 	}
 	(void)closedir(d);
-	if (r == 0 && n > 1)
+	if (r == 0 && n > 1 && !h->types_of_many)
 		r = -EINVAL;
 	if (r < 0)
 		return r;

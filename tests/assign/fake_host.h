@@ -28,7 +28,8 @@ struct fake_host {
 	int fail_errno;	   /* positive */
 	char loadable[64]; /* the one driver that load_module brings */
 	unsigned int n_loads;
-	bool stuck; /* unbind answers 0 and does nothing */
+	bool stuck;	    /* unbind answers 0 and does nothing */
+	bool types_of_many; /* Linux 6.4: also of a group of several */
 };
 
 /* One function; what is NULL or -1 is left out. */

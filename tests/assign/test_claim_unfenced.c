@@ -263,6 +263,122 @@ START_TEST(a_group_of_several_is_opened_at_boot_only)
 }
 END_TEST
 
+/* SSD has a driver to go back to, OTHER has none. */
+static void setup_pair(unsigned int flags)
+{
+	struct fake_fn other = ssd;
+	bool bound = false;
+
+	setup(14);
+	h.types_of_many = true;
+	other.addr = OTHER;
+	other.driver = NULL;
+	fake_add_fn(&h, &other);
+	bind_ok(flags, true);
+	ck_assert_msg(claim_bind(&h.ops, &h.host, fake_bdf(OTHER),
+				 flags | CLAIM_UNFENCED, &bound, &err) == 0,
+		      "%s", err.msg);
+	ck_assert(bound);
+	assert_type("identity");
+}
+
+static int release_addr(const char *addr)
+{
+	return claim_release(&h.ops, &h.host, fake_bdf(addr), &err);
+}
+
+static void assert_pair_untouched(void)
+{
+	char now[MOAT_DRIVER_MAX];
+
+	assert_untouched();
+	fake_driver_of(&h, OTHER, now);
+	ck_assert_str_eq(now, "");
+	ck_assert(!fake_exists(&h, "state/" OTHER));
+}
+
+static const struct {
+	const char *first, *second;
+	unsigned int flags;
+} pair_cases[] = {
+	{ SSD, OTHER, 0 },
+	{ OTHER, SSD, 0 },
+	{ SSD, OTHER, CLAIM_STAY },
+	{ OTHER, SSD, CLAIM_STAY },
+};
+
+START_TEST(the_last_of_a_group_closes_it)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pair_cases); i++) {
+		char now[MOAT_DRIVER_MAX], path[64];
+
+		setup_pair(pair_cases[i].flags);
+		ck_assert_msg(release_addr(pair_cases[i].first) == 0,
+			      "case %zu: %s", i, err.msg);
+		/* The other one's device must not be translated now. */
+		assert_type("identity");
+		fake_driver_of(&h, pair_cases[i].first, now);
+		ck_assert_str_eq(now, "");
+		(void)snprintf(path, sizeof(path), "state/%s",
+			       pair_cases[i].first);
+		ck_assert(fake_exists(&h, path));
+		ck_assert_msg(release_addr(pair_cases[i].second) == 0,
+			      "case %zu: %s", i, err.msg);
+		assert_pair_untouched();
+		fake_host_fini(&h);
+	}
+}
+END_TEST
+
+/* It may be taken again meanwhile. */
+START_TEST(one_that_waits_can_be_taken_again)
+{
+	setup_pair(CLAIM_STAY);
+	ck_assert_int_eq(release_addr(SSD), 0);
+	bind_ok(CLAIM_STAY, true);
+	assert_driver(UIO_PCI, UIO_PCI);
+	ck_assert_int_eq(release_addr(OTHER), 0);
+	assert_type("identity");
+	ck_assert_int_eq(release_addr(SSD), 0);
+	assert_pair_untouched();
+	fake_host_fini(&h);
+}
+END_TEST
+
+START_TEST(a_program_leaves_both_of_a_group)
+{
+	setup_pair(0);
+	ck_assert_msg(claim_release_own(&h.ops, &h.host, &err) == 0, "%s",
+		      err.msg);
+	assert_pair_untouched();
+	fake_host_fini(&h);
+}
+END_TEST
+
+/* Each write of both releases fails once; doing it again mends it. */
+START_TEST(a_failed_release_of_a_pair_can_be_repeated)
+{
+	unsigned int n;
+	int r = -1;
+
+	for (n = 1; r < 0; n++) {
+		setup_pair(CLAIM_STAY);
+		h.n_writes = 0;
+		h.fail_at = n;
+		r = release_addr(SSD);
+		if (r == 0)
+			r = release_addr(OTHER);
+		for (int again = 0; again < 2; again++) {
+			(void)release_addr(SSD);
+			(void)release_addr(OTHER);
+		}
+		assert_pair_untouched();
+		fake_host_fini(&h);
+	}
+	ck_assert_uint_gt(n, 8);
+}
+END_TEST
+
 START_TEST(what_is_taken_for_vfio_is_not_taken_again)
 {
 	bool bound;
@@ -452,6 +568,9 @@ CHECK_MAIN("claim_unfenced", the_group_is_opened_and_closed_again,
 	   without_an_iommu_the_kernel_decides, a_mode_that_is_off_is_named,
 	   a_virtual_function_has_no_interrupt_here,
 	   a_group_of_several_is_opened_at_boot_only,
+	   the_last_of_a_group_closes_it, one_that_waits_can_be_taken_again,
+	   a_program_leaves_both_of_a_group,
+	   a_failed_release_of_a_pair_can_be_repeated,
 	   what_is_taken_for_vfio_is_not_taken_again,
 	   another_driver_does_not_get_an_open_group_forgotten,
 	   its_user_is_seen, a_type_that_cannot_be_read_is_not_changed,

@@ -171,7 +171,8 @@ int moat_host_pci_bind_stay(const struct moat_host *host, struct moat_bdf bdf,
  * process named. One exception: while the calling process itself has the
  * function's group open, which it must for the group's other members, the
  * release is put off and 0 returned; it then happens with the last of them,
- * or in moat_host_pci_release_own().
+ * or in moat_host_pci_release_own(). And one taken for dma=none waits on no
+ * driver, 0 returned, while the type of its group is needed by others of it.
  * Return: 0, -ENOENT when nothing is recorded for it, -EBUSY when a living
  * process still uses it, or the kernel's answer; then the record stays.
  */
