@@ -39,4 +39,14 @@ run trap
 measured trap access=config access=bar-direct access=bar-trapped \
 	access=msix-table access=mask-and-unmask
 has "$work/trap.json" 'access=bar-trapped / access=bar-direct'
-say 'benchmarks in guests: port, trap'
+
+run irq
+measured irq-edu 'device=edu irq=msi cpu=pinned'
+measured irq-nvme 'device=nvme irq=msix cpu=pinned'
+for how in 'edu irq=intx' 'edu irq=msi' 'nic irq=intx' 'nic irq=msi' 'nic irq=msix'; do
+	measured irq-guest "device=$how vmm=moat cpu=pinned" \
+		"device=$how vmm=moat cpu=free"
+done
+[ ! -x "$(command -v qemu-system-x86_64)" ] ||
+	has "$work/irq-guest.json" 'device=edu irq=msi cpu=pinned vmm=moat / vmm=qemu'
+say 'benchmarks in guests: port, trap, irq'
