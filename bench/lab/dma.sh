@@ -13,9 +13,9 @@ reserve 2048 512 || fail 'no room for huge pages'
 device=host=$nvme,managed=on
 
 "$bench" dma -device "$device" -block 128K -depth 32 -ways iommu-2M,none \
-	-rounds "$(either 60 6)" -time "$(either 100 20)" \
+	-rounds "${BENCH_ROUNDS:-$(either 60 6)}" -time "$(either 100 20)" \
 	-json "$LAB_OUT/dma-fence.json"
 "$bench" dma -device "$device" -nodes near,far -block "$(either \
 	4K,16K,64K,128K,1M 4K,128K)" -depth "$(either 1,8,32,64 1,32)" \
-	-rounds "$(either 8 2)" -time "$(either 50 20)" -json "$LAB_OUT/dma.json"
+	-rounds "${BENCH_ROUNDS:-$(either 8 2)}" -time "$(either 50 20)" -json "$LAB_OUT/dma.json"
 is 'IOMMU faults' "$(faults)" 0

@@ -3,8 +3,9 @@
 #
 # What the benchmarks that run in a lab machine share; sourced by them, under
 # scripts/bench. Each leaves NAME.json files in $LAB_OUT. BENCH_SHORT is set
-# for few samples. A line "# lab: OPTIONS" in a script's head says what its
-# machine needs, as options of tests/lab/lab.
+# for few samples, BENCH_ROUNDS if there is to be a number of them. A line
+# "# lab: OPTIONS" in a script's head says what its machine needs, as options
+# of tests/lab/lab.
 
 # shellcheck source=../../tests/lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../tests/lab/lib.sh"

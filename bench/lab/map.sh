@@ -15,4 +15,4 @@ targets=type1,vtd
 
 "$bench" map -device "host=$edu,managed=on" -targets "$targets" \
 	-sizes "$(either 1M,32M,1G,4G 1M,32M)" -populate "$(either 2G 64M)" \
-	-rounds "$(either 10 2)" -json "$LAB_OUT/map.json"
+	-rounds "${BENCH_ROUNDS:-$(either 10 2)}" -json "$LAB_OUT/map.json"

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 
 qemu=$(command -v qemu-system-x86_64) || qemu=''
-rounds=$(either 20 1)
+rounds=${BENCH_ROUNDS:-$(either 20 1)}
 append="console=ttyS0 quiet panic=-1 ${LAB_QUICK:-}"
 cat > "$work/script" <<END
 cat /sys/devices/system/clocksource/clocksource0/current_clocksource

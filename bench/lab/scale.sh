@@ -29,10 +29,11 @@
 
 until_=$build/tests/lab/until
 append='console=ttyS0 earlyprintk=ttyS0 panic=-1'
-rounds=$(either 10 1)
+rounds=${BENCH_ROUNDS:-$(either 10 1)}
 read -ra disks <<< "$(cd /sys/bus/pci/drivers/nvme && echo 0000:*)"
 [ ${#disks[@]} -ge 16 ] || fail "only ${#disks[@]} disks"
 "$moat" bind "${disks[@]}" > /dev/null
+reserve 2048 1024 || fail 'no room for huge pages'
 
 # start NAME DISK...: a guest with these, to its first byte; what it had by
 # then is in $work/NAME, see until
@@ -47,7 +48,7 @@ start_until() {
 	shift 3
 	for disk; do options+=(-pcidevice "host=$disk"); done
 	"$until_" "$text" "$moat" run -kernel "$guest_kernel" -initrd "$initrd" \
-		-append "$append" -m 256M -hugepages off \
+		-append "$append" -m 256M -hugepages 2M \
 		-timeline "$work/$name.timeline" "${options[@]}" \
 		> "$work/$name" 2> "$work/$name.log" < /dev/null
 }
@@ -123,7 +124,7 @@ record() { # NAME UNIT QUANTITY [option]...
 	shift 3
 	"$bench" record "$name" -unit "$unit" -quantity "$quantity" \
 		-option "rounds=$rounds" -option device=nvme \
-		-option 'guest=256 MiB in pages of 4 KiB' "$@" \
+		-option 'guest=256 MiB in pages of 2 MiB' "$@" \
 		-json "$LAB_OUT/$name.json"
 }
 

@@ -18,7 +18,7 @@ until_=$build/tests/lab/until
 append='console=ttyS0 earlyprintk=ttyS0 panic=-1'
 initrd=$LAB_INITRD
 qemu=$(command -v qemu-system-x86_64) || qemu=''
-rounds=$(either 10 1)
+rounds=${BENCH_ROUNDS:-$(either 10 1)}
 "$moat" bind "$nvme"
 
 start_moat() { # MEGABYTES off|2M
