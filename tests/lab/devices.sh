@@ -9,12 +9,19 @@
 # has no driver for, are compared with what the host sees of them: the bytes of
 # their config space, and what `lspci -vvv` makes of it on either side.
 #
+# Many interrupts are taken by guests that have edu alone, 20000 by each. The
+# distribution's QEMU sometimes lets a guest run on the spot for good
+# (qemu.patch): one that does not end in ten minutes is tried again, twice in
+# all. What a guest finds itself, as that an interrupt is lost, it says within
+# a minute, and that fails.
+#
 #	devices.sh [INTERRUPTS]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 interrupts=${1:-1000}
+first=$((interrupts < 1000 ? interrupts : 1000))
 ne2k=0000:00:0a.0 serial=0000:00:0b.0 peer=0000:00:0c.0 sata=0000:00:0d.0
 ivshmem=0000:00:0e.0 display=0000:00:0f.0
 pf=$(basename "$(echo /sys/bus/pci/devices/0000:00:10.0/0000:*)")
@@ -84,7 +91,7 @@ echo "display: \$(cat /sys/class/graphics/fb0/virtual_size)"
 modprobe uio_pci_generic
 echo 1234 11e8 > /sys/bus/pci/drivers/uio_pci_generic/new_id
 wait_for test -e /dev/uio0
-irqs \$edu /dev/uio0 $interrupts
+irqs \$edu /dev/uio0 $first
 
 cat /proc/interrupts
 END
@@ -177,6 +184,48 @@ echo 1 > "/sys/bus/pci/devices/$display/enable"
 is 'a pixel' "$(busybox devmem $(($(bar "$display" 0) + 0x1000)) 32)" 0xFFFFFFFF
 say 'a display: the guest drew and the host sees it'
 
-has "$log" "interrupts: $interrupts raised, $((interrupts / 100)) of them kept asserted, none lost"
-say "$(grep '^interrupts: ' "$log")"
+# all_raised LOG N: as the guest said at its end
+all_raised() {
+	has "$1" "interrupts: $2 raised, $(($2 / 100)) of them kept asserted, none lost"
+	say "$(grep '^interrupts: ' "$1")"
+}
+
+# ends PID SECONDS: or is it killed?
+ends() {
+	local end=$((SECONDS + $2))
+
+	while kill -0 "$1" 2>/dev/null; do
+		[ $SECONDS -lt $end ] || { kill -KILL "$1"; return 1; }
+		sleep 1
+	done
+}
+
+# more NAME N: a guest that takes N interrupts of edu
+more() {
+	cat > "$work/more" <<-END
+	. lib.sh
+	dmesg -n 1
+	modprobe uio_pci_generic
+	echo 1234 11e8 > /sys/bus/pci/drivers/uio_pci_generic/new_id
+	wait_for test -e /dev/uio0
+	irqs \$(find_pci 0x1234:0x11e8) /dev/uio0 $2
+	END
+	GUEST_ADD="$build/tests/lab/irqs:/bin/irqs" guest_start "$1" \
+		"$work/more" -m 256M -smp 2 -pcidevice "host=$edu"
+	ends "$guest" 600 || return 1
+	wait "$guest" || fail "moat run: status $?"
+	has "$work/$1.log" 'guest: status 0'
+	all_raised "$work/$1.log" "$2"
+}
+
+all_raised "$log" "$first"
+stopped=0
+for ((left = interrupts - first; left > 0; left -= portion)); do
+	portion=$((left < 20000 ? left : 20000))
+	until more "more$left" "$portion"; do
+		stopped=$((stopped + 1))
+		say "a guest ran on the spot: $stopped"
+		[ $stopped -lt 3 ] || fail 'three guests ran on the spot'
+	done
+done
 is 'IOMMU faults' "$(faults)" 0
