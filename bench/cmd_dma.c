@@ -291,7 +291,8 @@ static int run_rounds(struct dma_bench *bench, struct moat_err *err)
 	size_t n = bench->ways.n * bench->nodes.n;
 	int r = 0;
 
-	for (unsigned int i = 0; i < bench->opts->rounds; i++)
+	for (unsigned int i = 0; r == 0 && i < bench->opts->rounds; i++) {
+		bench_result_round(bench->result, i, bench->opts->rounds);
 		for (size_t k = 0; r == 0 && k < n; k++) {
 			size_t at = i % 2 ? n - 1 - k : k;
 			enum node node = (enum node)bench->nodes
@@ -303,6 +304,7 @@ static int run_rounds(struct dma_bench *bench, struct moat_err *err)
 			if (r < 0)
 				moat_fail_prefix(err, r, "%s", way_labels[way]);
 		}
+	}
 	return r;
 }
 
@@ -438,6 +440,22 @@ static void drop_far(struct dma_bench *bench)
 	bench->nodes = kept;
 }
 
+/*
+ * Noise to write: what is all the same, a disk may have an easier way with.
+ * D. E. Knuth's generator for MMIX.
+ */
+static void fill(const struct bench_memory *memory)
+{
+	uint64_t value = 1;
+
+	for (uint64_t at = NVME_OWN_MEMORY; at < memory->len;
+	     at += sizeof(value)) {
+		value = value * UINT64_C(6364136223846793005) +
+			UINT64_C(1442695040888963407);
+		memcpy(memory->at + at, &value, sizeof(value));
+	}
+}
+
 static int make_memory(struct dma_bench *bench, struct moat_err *err)
 {
 	uint64_t block = 64 * KiB, depth = 1;
@@ -454,6 +472,8 @@ static int make_memory(struct dma_bench *bench, struct moat_err *err)
 					node == NODE_FAR ? bench->place.far
 							 : bench->place.near,
 					&bench->memory[node], err);
+		if (r == 0 && !is_read(bench))
+			fill(&bench->memory[node]);
 		if (r == 0 && has_way(bench, WAY_NONE))
 			r = bench_memory_pin(&bench->memory[node], err);
 	}
@@ -462,7 +482,6 @@ static int make_memory(struct dma_bench *bench, struct moat_err *err)
 
 static int run_bench(struct dma_bench *bench, struct moat_err *err)
 {
-	const struct dma_options *opts = bench->opts;
 	int r;
 
 	r = bench_nodes_of(bench->spec.host, &bench->place, err);
@@ -471,9 +490,6 @@ static int run_bench(struct dma_bench *bench, struct moat_err *err)
 	drop_far(bench);
 	if (bench->nodes.n == 0)
 		return moat_fail(err, -ENOTSUP, "there is nothing to measure");
-	bench_result_option(bench->result, "iommu", "%s", opts->iommu);
-	bench_result_option(bench->result, "rounds", "%u", opts->rounds);
-	bench_result_option(bench->result, "sample-ms", "%u", opts->time_ms);
 	r = make_memory(bench, err);
 	if (r < 0)
 		return r;
@@ -484,22 +500,18 @@ static int run_bench(struct dma_bench *bench, struct moat_err *err)
 }
 
 static int dma(const void *options, const struct opt_list *words,
-	       struct moat_err *err)
+	       struct bench_result *result, struct moat_err *err)
 {
-	struct dma_bench bench = { .opts = options };
+	struct dma_bench bench = { .opts = options, .result = result };
 	int r;
 
 	(void)words;
 	r = parse(&bench, err);
 	if (r < 0)
 		return r;
-	bench.result = bench_result_create("dma", stdout);
-	if (!bench.result)
-		return moat_fail(err, -ENOMEM, "out of memory");
 	r = run_bench(&bench, err);
 	for (size_t i = 0; i < ARRAY_SIZE(bench.memory); i++)
 		bench_memory_destroy(&bench.memory[i]);
-	bench_result_destroy(bench.result);
 	return r;
 }
 
@@ -507,6 +519,7 @@ static const struct bench_command command = {
 	.name = "dma",
 	.args = "-device host=BDF[,managed=on] [options]",
 	.table = &dma_table,
+	.bench = "dma",
 	.run = dma,
 };
 

@@ -236,13 +236,15 @@ static void labels_of(const struct irq_device *device, enum way way,
 
 static int sample_pins(struct irq_bench *bench, struct irq_device *device,
 		       struct bench_source *source, enum way way,
-		       struct moat_err *err)
+		       unsigned int round, struct moat_err *err)
 {
+	const struct bench_list *pins = &bench->pins;
 	char labels[96];
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < bench->pins.n; i++) {
-		enum pin pin = (enum pin)bench->pins.item[i];
+	for (size_t i = 0; r == 0 && i < pins->n; i++) {
+		size_t at = round % 2 ? pins->n - 1 - i : i;
+		enum pin pin = (enum pin)pins->item[at];
 
 		labels_of(device, way, pin, labels);
 		bench_result_progress(bench->result, "%s", labels);
@@ -257,7 +259,7 @@ static int sample_pins(struct irq_bench *bench, struct irq_device *device,
 }
 
 static int sample_way(struct irq_bench *bench, struct irq_device *device,
-		      enum way way, bool first, struct moat_err *err)
+		      enum way way, unsigned int round, struct moat_err *err)
 {
 	const bool polled = way == WAY_POLLED;
 	struct bench_source *source;
@@ -274,12 +276,12 @@ static int sample_way(struct irq_bench *bench, struct irq_device *device,
 			&source, err);
 	if (r == 0) {
 		measured = true;
-		r = sample_pins(bench, device, source, way, err);
+		r = sample_pins(bench, device, source, way, round, err);
 		source_close(source);
 	}
 	/* Not every machine has wired every device's pin. */
 	if ((!measured && (r == -EINVAL || r == -ENOTSUP)) ||
-	    (r == -ETIMEDOUT && first)) {
+	    (r == -ETIMEDOUT && round == 0)) {
 		device->absent[way] = true;
 		bench_result_skip(bench->result, labels, err->msg);
 		return 0;
@@ -292,15 +294,17 @@ static int run_rounds(struct irq_bench *bench, struct moat_err *err)
 	size_t n = bench->ways.n * bench->n_devices;
 	int r = 0;
 
-	for (unsigned int i = 0; i < bench->opts->rounds; i++)
+	for (unsigned int i = 0; r == 0 && i < bench->opts->rounds; i++) {
+		bench_result_round(bench->result, i, bench->opts->rounds);
 		for (size_t k = 0; r == 0 && k < n; k++) {
 			size_t at = i % 2 ? n - 1 - k : k;
 
 			r = sample_way(
 				bench, &bench->device[at / bench->ways.n],
 				(enum way)bench->ways.item[at % bench->ways.n],
-				i == 0, err);
+				i, err);
 		}
+	}
 	return r;
 }
 
@@ -358,8 +362,6 @@ static int run_bench(struct irq_bench *bench, struct moat_err *err)
 	if (r < 0)
 		return r;
 	bench_catch_signals();
-	bench_result_option(bench->result, "rounds", "%u", bench->opts->rounds);
-	bench_result_option(bench->result, "count", "%u", bench->opts->count);
 	r = run_rounds(bench, err);
 	bench_result_print(bench->result);
 	compare_pins(bench);
@@ -371,7 +373,7 @@ static int run_bench(struct irq_bench *bench, struct moat_err *err)
 }
 
 static int irq(const void *options, const struct opt_list *words,
-	       struct moat_err *err)
+	       struct bench_result *result, struct moat_err *err)
 {
 	const struct irq_options *opts = options;
 	struct irq_bench *bench = calloc(1, sizeof(*bench));
@@ -381,16 +383,13 @@ static int irq(const void *options, const struct opt_list *words,
 	if (!bench)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	bench->opts = opts;
+	bench->result = result;
 	r = bench_list_words("irqs", opts->irqs, way_names, &bench->ways, err);
 	if (r == 0)
 		r = bench_list_words("pins", opts->pins, pin_names,
 				     &bench->pins, err);
-	if (r == 0) {
-		bench->result = bench_result_create("irq", stdout);
-		r = bench->result ? run_bench(bench, err)
-				  : moat_fail(err, -ENOMEM, "out of memory");
-	}
-	bench_result_destroy(bench->result);
+	if (r == 0)
+		r = run_bench(bench, err);
 	free(bench);
 	return r;
 }
@@ -399,6 +398,7 @@ static const struct bench_command command = {
 	.name = "irq",
 	.args = "-device host=BDF[,managed=on] [-device ...] [options]",
 	.table = &irq_table,
+	.bench = "irq",
 	.run = irq,
 };
 

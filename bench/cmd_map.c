@@ -308,6 +308,7 @@ static int run_rounds(struct map_bench *bench, struct moat_err *err)
 	int r = 0;
 
 	for (unsigned int i = 0; r == 0 && i < bench->opts->rounds; i++) {
+		bench_result_round(bench->result, i, bench->opts->rounds);
 		for (size_t k = 0; r == 0 && k < bench->pages.n; k++)
 			r = sample_populate(
 				bench, (enum buffer_pages)bench->pages.item[k],
@@ -408,11 +409,29 @@ static int parse(struct map_bench *bench, struct moat_err *err)
 	return r;
 }
 
-static void look_for_room(struct map_bench *bench)
+/* What will not be measured of the sizes, and why. */
+static void skip_sizes(struct map_bench *bench, enum buffer_pages pages)
 {
 	const char *why;
 	char labels[96];
 	uint64_t size;
+
+	for (size_t i = 0; (size = size_at(bench, pages, i)); i++) {
+		if (fits(bench, pages, size))
+			continue;
+		why = size > bench->room[pages]
+			      ? "more than there is free"
+			      : "no multiple of the page's size";
+		(void)snprintf(labels, sizeof(labels), "pages=%s size=%llu",
+			       buffer_names[pages], (unsigned long long)size);
+		bench_result_skip(bench->result, labels, why);
+	}
+}
+
+static void look_for_room(struct map_bench *bench)
+{
+	const char *why;
+	char labels[96];
 
 	for (size_t i = 0; i < bench->pages.n; i++) {
 		enum buffer_pages pages =
@@ -421,19 +440,10 @@ static void look_for_room(struct map_bench *bench)
 		bench->room[pages] = buffer_available(NULL, pages, &why);
 		(void)snprintf(labels, sizeof(labels), "pages=%s",
 			       buffer_names[pages]);
-		if (!bench->room[pages])
+		if (bench->room[pages])
+			skip_sizes(bench, pages);
+		else
 			bench_result_skip(bench->result, labels, why);
-		for (size_t k = 0;
-		     bench->room[pages] && (size = size_at(bench, pages, k));
-		     k++) {
-			if (size <= bench->room[pages])
-				continue;
-			(void)snprintf(
-				labels, sizeof(labels), "pages=%s size=%llu",
-				buffer_names[pages], (unsigned long long)size);
-			bench_result_skip(bench->result, labels,
-					  "more than there is free");
-		}
 	}
 }
 
@@ -446,7 +456,6 @@ static int run_bench(struct map_bench *bench, struct moat_err *err)
 
 	bench_catch_signals();
 	look_for_room(bench);
-	bench_result_option(bench->result, "rounds", "%u", opts->rounds);
 	if (bench->spec.managed)
 		r = moat_host_pci_bind(NULL, bench->spec.host, 0, &bound, err);
 	if (r == 0)
@@ -463,27 +472,21 @@ static int run_bench(struct map_bench *bench, struct moat_err *err)
 }
 
 static int map(const void *options, const struct opt_list *words,
-	       struct moat_err *err)
+	       struct bench_result *result, struct moat_err *err)
 {
-	struct map_bench bench = { .opts = options };
+	struct map_bench bench = { .opts = options, .result = result };
 	int r;
 
 	(void)words;
 	r = parse(&bench, err);
-	if (r < 0)
-		return r;
-	bench.result = bench_result_create("map", stdout);
-	if (!bench.result)
-		return moat_fail(err, -ENOMEM, "out of memory");
-	r = run_bench(&bench, err);
-	bench_result_destroy(bench.result);
-	return r;
+	return r < 0 ? r : run_bench(&bench, err);
 }
 
 static const struct bench_command command = {
 	.name = "map",
 	.args = "[-device host=BDF[,managed=on]] [options]",
 	.table = &map_table,
+	.bench = "map",
 	.run = map,
 };
 

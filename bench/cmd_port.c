@@ -204,13 +204,15 @@ static int run_rounds(struct port_bench *bench, struct moat_err *err)
 	const size_t n = bench->ways.n;
 	int r = 0;
 
-	for (unsigned int i = 0; i < bench->opts->rounds; i++)
+	for (unsigned int i = 0; r == 0 && i < bench->opts->rounds; i++) {
+		bench_result_round(bench->result, i, bench->opts->rounds);
 		for (size_t k = 0; r == 0 && k < n; k++) {
 			size_t at = i % 2 ? n - 1 - k : k;
 
 			r = sample_way(bench, (enum way)bench->ways.item[at],
 				       err);
 		}
+	}
 	return r;
 }
 
@@ -266,8 +268,6 @@ static int run_bench(struct port_bench *bench, struct moat_err *err)
 	if (r < 0)
 		return r;
 	bench_catch_signals();
-	bench_result_option(bench->result, "rounds", "%u", bench->opts->rounds);
-	bench_result_option(bench->result, "count", "%u", bench->opts->count);
 	if (moat_set_next(&bench->far, 0) < 0)
 		bench_result_skip(bench->result, ways[WAY_FAR].labels,
 				  "no other node is known");
@@ -282,7 +282,7 @@ static int run_bench(struct port_bench *bench, struct moat_err *err)
 }
 
 static int port(const void *options, const struct opt_list *words,
-		struct moat_err *err)
+		struct bench_result *result, struct moat_err *err)
 {
 	struct port_bench *bench = calloc(1, sizeof(*bench));
 	int r;
@@ -291,14 +291,11 @@ static int port(const void *options, const struct opt_list *words,
 	if (!bench)
 		return moat_fail(err, -ENOMEM, "out of memory");
 	bench->opts = options;
+	bench->result = result;
 	r = bench_list_words("ways", bench->opts->ways, way_names, &bench->ways,
 			     err);
-	if (r == 0) {
-		bench->result = bench_result_create("port-host", stdout);
-		r = bench->result ? run_bench(bench, err)
-				  : moat_fail(err, -ENOMEM, "out of memory");
-	}
-	bench_result_destroy(bench->result);
+	if (r == 0)
+		r = run_bench(bench, err);
 	free(bench);
 	return r;
 }
@@ -307,6 +304,7 @@ static const struct bench_command command = {
 	.name = "port",
 	.args = "-device host=BDF[,managed=on] [options]",
 	.table = &port_table,
+	.bench = "port-host",
 	.run = port,
 };
 

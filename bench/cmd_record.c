@@ -129,8 +129,9 @@ static int read_all(struct bench_result *result,
 	return r;
 }
 
+/* Its own options say how samples are shown, not how they were taken. */
 static int record(const void *options, const struct opt_list *words,
-		  struct moat_err *err)
+		  struct bench_result *none, struct moat_err *err)
 {
 	const struct record_options *opts = options;
 	const struct bench_quantity quantity = {
@@ -144,6 +145,7 @@ static int record(const void *options, const struct opt_list *words,
 	struct bench_result *result;
 	int r;
 
+	(void)none;
 	if (words->n == 0)
 		return moat_fail(err, -EINVAL, "which benchmark is it?");
 	for (size_t i = 1; i < words->n; i++)

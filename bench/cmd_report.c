@@ -39,12 +39,13 @@ static int write_page(const struct report *report, struct moat_err *err)
 }
 
 static int report(const void *options, const struct opt_list *words,
-		  struct moat_err *err)
+		  struct bench_result *result, struct moat_err *err)
 {
 	struct report all = { .dir = -1 };
 	int r;
 
 	(void)options;
+	(void)result;
 	if (words->n != 1)
 		return moat_fail(err, -EINVAL,
 				 "report wants one directory of results");

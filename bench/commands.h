@@ -27,9 +27,14 @@ struct bench_command {
 	const char *name;
 	const char *args; /* for the usage line */
 	const struct opt_table *table;
-	/* Return: 0, or an errno with a sentence; "": it has been printed */
+	/* What it measures, as of bench_result_create(); NULL: nothing */
+	const char *bench;
+	/*
+	 * @result: of @bench, with the options in it; NULL without one.
+	 * Return: 0, or an errno with a sentence; "": it has been printed
+	 */
 	int (*run)(const void *options, const struct opt_list *words,
-		   struct moat_err *err);
+		   struct bench_result *result, struct moat_err *err);
 	bool takes_words; /* arguments that are no options */
 };
 

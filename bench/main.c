@@ -7,6 +7,7 @@
 #include <moat/log.h>
 
 #include "bench/commands.h"
+#include "bench/options.h"
 #include "common/util.h"
 
 static const struct {
@@ -44,6 +45,23 @@ void bench_command_error(const struct moat_err *err)
 		log_err("%s", err->msg);
 }
 
+static int run_command(const struct bench_command *command, const void *options,
+		       const struct opt_list *words, struct moat_err *err)
+{
+	struct bench_result *result;
+	int r;
+
+	if (!command->bench)
+		return command->run(options, words, NULL, err);
+	result = bench_result_create(command->bench, stdout);
+	if (!result)
+		return moat_fail(err, -ENOMEM, "out of memory");
+	bench_result_options(result, command->table, options);
+	r = command->run(options, words, result, err);
+	bench_result_destroy(result);
+	return r;
+}
+
 int bench_command_main(const struct bench_command *command, int argc,
 		       char **argv, void *options)
 {
@@ -64,7 +82,7 @@ int bench_command_main(const struct bench_command *command, int argc,
 			command->name);
 		return EXIT_STATUS_USAGE;
 	}
-	r = command->run(options, &words, &err);
+	r = run_command(command, options, &words, &err);
 	if (r < 0)
 		bench_command_error(&err);
 	return r < 0 ? EXIT_STATUS_ERROR : EXIT_STATUS_OK;

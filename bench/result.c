@@ -12,9 +12,11 @@
 
 #include "bench/result_internal.h"
 #include "bench/stats.h"
+#include "common/clock.h"
 #include "common/host.h"
 
-#define RATIO "ratio"
+#define RATIO	     "ratio"
+#define LOG_EVERY_NS (10 * NS_PER_S)
 
 struct bench_result *bench_result_create(const char *bench, FILE *table)
 {
@@ -23,6 +25,7 @@ struct bench_result *bench_result_create(const char *bench, FILE *table)
 	if (!result)
 		return NULL;
 	result->table = table;
+	result->logged_ns = moat_now_ns();
 	result->bench = strdup(bench);
 	if (result->bench)
 		return result;
@@ -150,18 +153,41 @@ void bench_result_skip(struct bench_result *result, const char *labels,
 	append_text(result, &result->skipped, labels, strdup(why));
 }
 
+void bench_result_round(struct bench_result *result, unsigned int round,
+			unsigned int n)
+{
+	result->round = round;
+	result->n_rounds = n;
+}
+
+static bool log_is_due(struct bench_result *result)
+{
+	uint64_t now = moat_now_ns();
+
+	if (now - result->logged_ns < LOG_EVERY_NS)
+		return false;
+	result->logged_ns = now;
+	return true;
+}
+
 void bench_result_progress(struct bench_result *result, const char *fmt, ...)
 {
+	bool terminal = isatty(STDERR_FILENO);
 	va_list ap;
 
-	if (!result->table || !isatty(STDERR_FILENO))
+	if (!result->table || (!terminal && !log_is_due(result)))
 		return;
 	clear_progress(result);
+	if (result->n_rounds)
+		(void)fprintf(stderr, "round %u of %u: ", result->round + 1,
+			      result->n_rounds);
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
+	if (!terminal)
+		(void)fputc('\n', stderr);
 	(void)fflush(stderr);
-	result->progress_shown = true;
+	result->progress_shown = terminal;
 }
 
 /* ---- series ---- */

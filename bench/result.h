@@ -94,7 +94,15 @@ struct bench_series *bench_result_compare(struct bench_result *result,
 					  const struct bench_series *a,
 					  const struct bench_series *b);
 
-/** bench_result_progress() - say what is going on, if a terminal looks on */
+/** bench_result_round() - progress is in this of @n rounds; the first is 0 */
+void bench_result_round(struct bench_result *result, unsigned int round,
+			unsigned int n);
+
+/**
+ * bench_result_progress() - say what is going on, on standard error
+ *
+ * A terminal has the latest in its last line; a log a line every 10 seconds.
+ */
 void bench_result_progress(struct bench_result *result, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

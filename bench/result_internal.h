@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by result.c and result_json.c only. */
+/* Shared by what makes a result only, and its test. */
 #ifndef MOAT_BENCH_RESULT_INTERNAL_H
 #define MOAT_BENCH_RESULT_INTERNAL_H
+
+#include <stdint.h>
 
 #include "bench/result.h"
 
@@ -29,6 +31,8 @@ struct bench_result {
 	FILE *table;
 	bool head_printed;
 	bool progress_shown;
+	uint64_t logged_ns;	      /* when progress was last, or all began */
+	unsigned int round, n_rounds; /* 0 of them: not said */
 	bool out_of_memory;
 	struct bench_series *series; /* in the order they were made */
 	struct bench_text *options, *notes, *skipped;

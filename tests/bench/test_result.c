@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Results, their JSON, comparisons in rounds, and samples from text. */
+/* Results, their JSON, comparisons, and samples from text. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/alternate.h"
+#include "bench/options.h"
 #include "bench/record.h"
-#include "bench/result.h"
+#include "bench/result_internal.h"
+#include "common/clock.h"
 #include "common/util.h"
 #include "tests/check_main.h"
 
@@ -115,40 +116,23 @@ START_TEST(a_file_that_cannot_be_written)
 }
 END_TEST
 
-/* A side that notes when it ran; the third time may fail. */
-struct side {
-	char name;
-	char *log;
-	int runs, fails_at;
-};
-
-static int run_side(void *opaque, double *ret_sample, struct moat_err *err)
-{
-	struct side *side = opaque;
-
-	strncat(side->log, &side->name, 1);
-	side->runs++;
-	if (side->runs == side->fails_at)
-		return moat_fail(err, -EIO, "broken");
-	*ret_sample = side->name == 'a' ? 2 * side->runs : side->runs;
-	return 0;
-}
-
-START_TEST(rounds_alternate)
+START_TEST(what_a_comparison_says)
 {
 	struct bench_result *result = bench_result_create("x", NULL);
-	char log[64] = "";
-	struct side a = { 'a', log, 0, 0 }, b = { 'b', log, 0, 0 };
-	const struct bench_side sides[] = { { "size=4 side=a", run_side, &a },
-					    { "size=4 side=b", run_side, &b } };
-	const struct bench_contest contest = { &speed, sides, 2, 3, 1 };
+	struct bench_series *a, *b;
 	struct json_object *o, *c;
 
-	ck_assert_int_eq(bench_alternate(result, &contest, NULL), 0);
-	ck_assert_str_eq(log, "abbaabba");
+	a = bench_result_series(result, &speed, "size=4 side=a");
+	b = bench_result_series(result, &speed, "size=4 side=b");
+	ck_assert_ptr_null(bench_result_compare(result, a, b));
+	for (int i = 1; i <= 3; i++) {
+		bench_series_add(a, 2 * i);
+		bench_series_add(b, i);
+	}
+	bench_series_add(a, 100); /* no pair */
+	ck_assert_ptr_nonnull(bench_result_compare(result, a, b));
 	o = finish(result);
-	/* What was run to warm up is not in it. */
-	ck_assert_double_eq(get_number(nth(o, "series", 0), "min"), 4);
+	ck_assert_uint_eq(json_object_array_length(get(o, "series")), 2);
 	ck_assert_uint_eq(json_object_array_length(get(o, "comparisons")), 1);
 	c = nth(o, "comparisons", 0);
 	ck_assert_str_eq(get_text(c, "a"), "size=4 side=a");
@@ -163,23 +147,95 @@ START_TEST(rounds_alternate)
 }
 END_TEST
 
-START_TEST(a_side_that_fails)
-{
-	struct bench_result *result = bench_result_create("x", NULL);
-	char log[64] = "";
-	struct side a = { 'a', log, 0, 0 }, b = { 'b', log, 0, 2 };
-	const struct bench_side sides[] = { { "size=4 side=a", run_side, &a },
-					    { "size=4 side=b", run_side, &b } };
-	const struct bench_contest contest = { &speed, sides, 2, 5, 0 };
-	struct moat_err err;
-	struct json_object *o;
+struct told {
+	const char *device, *unset, *json;
+	bool flag, yes;
+	int lists;
+	unsigned int rounds;
+	uint64_t populate;
+	struct opt_list many;
+};
 
-	ck_assert_int_eq(bench_alternate(result, &contest, &err), -EIO);
-	ck_assert_str_eq(err.msg, "size=4 side=b: broken");
-	ck_assert_str_eq(log, "abb");
+#define D(field, type, ...) OPT(struct told, field, #field, type, __VA_ARGS__)
+
+static const struct opt_desc told_desc[] = {
+	D(device, OPT_STR, .arg = ""),
+	D(unset, OPT_STR, .arg = ""),
+	D(json, OPT_STR, .arg = ""),
+	D(flag, OPT_FLAG, .help = ""),
+	D(yes, OPT_BOOL, .def = "on"),
+	D(lists, OPT_ENUM, .choices = "auto|prp|sgl", .def = "auto"),
+	D(rounds, OPT_UINT, .def = "20", .min = 1, .max = 100),
+	D(populate, OPT_SIZE, .def = "2G"),
+	D(many, OPT_LIST, .arg = ""),
+};
+
+START_TEST(every_option_is_kept)
+{
+	static const char *const words[] = { "-device", "host=1", "-many",
+					     "a",	"-many",  "b",
+					     "-lists",	"sgl",	  "-json",
+					     "/x" };
+	const struct opt_table table = { told_desc, ARRAY_SIZE(told_desc) };
+	static const char *const want[][2] = {
+		{ "device", "host=1" }, { "flag", "off" },  { "yes", "on" },
+		{ "lists", "sgl" },	{ "rounds", "20" }, { "many", "a b" },
+		{ "populate", "2G" },
+	};
+	struct bench_result *result = bench_result_create("x", NULL);
+	struct told told = { .device = NULL };
+	struct json_object *o, *options;
+
+	ck_assert_int_eq(opt_parse_argv(&table, ARRAY_SIZE(words),
+					(char *const *)words, &told, NULL, NULL),
+			 0);
+	bench_result_options(result, &table, &told);
 	o = finish(result);
-	ck_assert_uint_eq(json_object_array_length(get(o, "series")), 2);
+	options = get(o, "options");
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		ck_assert_str_eq(get_text(options, want[i][0]), want[i][1]);
+	ck_assert_int_eq(json_object_object_length(options), ARRAY_SIZE(want));
 	json_object_put(o);
+}
+END_TEST
+
+/* What @result says of its progress to a log, @ago since it last did. */
+static void progress_of(struct bench_result *result, uint64_t ago_ns,
+			char ret_text[128])
+{
+	FILE *log = tmpfile();
+	int terminal = dup(STDERR_FILENO);
+	size_t n;
+
+	ck_assert_ptr_nonnull(log);
+	ck_assert_int_ge(terminal, 0);
+	result->logged_ns = moat_now_ns() - ago_ns;
+	ck_assert_int_ge(dup2(fileno(log), STDERR_FILENO), 0);
+	bench_result_progress(result, "size=%d", 4);
+	bench_result_progress(result, "size=%d", 5);
+	ck_assert_int_ge(dup2(terminal, STDERR_FILENO), 0);
+	ck_assert_int_eq(close(terminal), 0);
+	rewind(log);
+	n = fread(ret_text, 1, 127, log);
+	ret_text[n] = '\0';
+	(void)fclose(log);
+}
+
+START_TEST(a_log_has_a_line_now_and_then)
+{
+	FILE *table = tmpfile();
+	struct bench_result *result = bench_result_create("x", table);
+	char text[128];
+
+	progress_of(result, 5 * NS_PER_S, text);
+	ck_assert_str_eq(text, "");
+	progress_of(result, 11 * NS_PER_S, text);
+	ck_assert_str_eq(text, "size=4\n");
+	bench_result_round(result, 2, 20);
+	progress_of(result, 11 * NS_PER_S, text);
+	ck_assert_str_eq(text, "round 3 of 20: size=4\n");
+	bench_result_destroy(result);
+	(void)fclose(table);
 }
 END_TEST
 
@@ -234,5 +290,6 @@ START_TEST(text_that_is_no_sample)
 END_TEST
 
 CHECK_MAIN("bench_result", what_the_file_says, a_file_that_cannot_be_written,
-	   rounds_alternate, a_side_that_fails, samples_from_text,
+	   what_a_comparison_says, every_option_is_kept,
+	   a_log_has_a_line_now_and_then, samples_from_text,
 	   text_that_is_no_sample)

@@ -45,6 +45,26 @@ given_back "$nvme" ''
 has "$work/refused.log" "'other'" "'moat0'"
 given_back "$nvme" ''
 
+# To that one it is, and then it is there.
+"$bench" dma -device "host=$nvme,managed=on" -ways iommu-2M -rounds 1 -time 1 \
+	-write moat0 -block 4K -depth 1 -json "$work/write.json" \
+	> "$work/write.log" 2>&1
+measured write throughput \
+	'op=write dma=iommu pages=2M node=near block=4096 depth=1'
+has "$work/write.json" '"write":"moat0"' '"time":"1"' '"ways":"iommu-2M"'
+perl -e 'use integer;
+	my $value = 1;
+	for (1 .. 4096 / 8) {
+		$value = $value * 6364136223846793005 + 1442695040888963407;
+		print pack "q", $value;
+	}' > "$work/noise"
+echo "$nvme" > /sys/bus/pci/drivers/nvme/bind
+dd if="/dev/$(disk_of "$nvme")" of="$work/written" bs=4096 count=1 \
+	iflag=direct 2> "$work/dd.log"
+cmp "$work/noise" "$work/written" || fail 'the disk has something else'
+echo "$nvme" > /sys/bus/pci/drivers/nvme/unbind
+given_back "$nvme" ''
+
 # Killed while the disk writes to its memory: the parent has that still, and
 # the disk does not master the bus any more when it lets go.
 "$bench" dma -device "host=$nvme,managed=on" -ways none -rounds 10000 -time 50 \
@@ -72,7 +92,9 @@ for target in ${targets//,/ }; do
 done
 measured map outside-kernel 'target=type1 pages=2M size=16777216'
 measured map populate 'pages=4K size=16M threads=2'
-has "$work/map.json" '"pages=1G"' '"no huge pages of that size are free"' \
+has "$work/map.json" '"name":"pages=2M size=1048576"' \
+	'"no multiple of the page'\''s size"' \
+	'"pages=1G"' '"no huge pages of that size are free"' \
 	'pages=thp size=16M threads=2 / threads=1'
 given_back "$edu" ''
 

@@ -5,8 +5,9 @@
  *	accesses ROUNDS COUNT LABELS,ACCESS[,ARGUMENT]...
  *
  * Prints a line "LABELS NANOSECONDS" for each round and access: the median of
- * COUNT batches, for what interrupts one is no access. A round tries all of
- * them, the next one in the reverse order. An ACCESS is
+ * COUNT batches, or of fewer if they take long, for what interrupts one is no
+ * access. A round tries all of them, the next one in the reverse order; after
+ * two minutes no other one begins. An ACCESS is
  *
  *	in,BDF		reads the device's first port
  *	out,BDF		writes it; it selects a register
@@ -33,6 +34,10 @@
 #define PORTS	     32
 #define BATCH	     10
 #define BATCHES_MAX  1000
+/* A sample ends after so many batches that took so long. */
+#define ENOUGH	  10
+#define SAMPLE_NS 500000000u
+#define ALL_NS	  120000000000u
 
 struct access {
 	const char *labels, *bdf;
@@ -196,21 +201,22 @@ static int by_time(const void *a, const void *b)
 static double sample(const struct access *access, uint64_t count)
 {
 	static uint64_t spent[BATCHES_MAX];
-	uint64_t start;
+	const uint64_t began = now_ns();
+	uint64_t start, n = 0;
 
-	for (uint64_t i = 0; i < count; i++) {
+	while (n < count && (n < ENOUGH || now_ns() - began < SAMPLE_NS)) {
 		start = now_ns();
 		access->run(access, BATCH);
-		spent[i] = now_ns() - start;
+		spent[n++] = now_ns() - start;
 	}
-	qsort(spent, count, sizeof(spent[0]), by_time);
-	return (double)spent[count / 2] / BATCH;
+	qsort(spent, n, sizeof(spent[0]), by_time);
+	return (double)spent[n / 2] / BATCH;
 }
 
 int main(int argc, char **argv)
 {
 	struct access access[ACCESSES_MAX];
-	uint64_t rounds, count;
+	uint64_t rounds, count, began;
 	size_t n = 0;
 
 	program = "accesses";
@@ -223,7 +229,8 @@ int main(int argc, char **argv)
 		die("1 to %d batches", BATCHES_MAX);
 	for (int i = 3; i < argc; i++)
 		access[n++] = parse(argv[i]);
-	for (uint64_t i = 0; i < rounds; i++)
+	began = now_ns();
+	for (uint64_t i = 0; i < rounds && now_ns() - began < ALL_NS; i++)
 		for (size_t k = 0; k < n; k++) {
 			const struct access *a = &access[i % 2 ? n - 1 - k : k];
 
