@@ -16,6 +16,6 @@ device=host=$nvme,managed=on
 	-rounds "${BENCH_ROUNDS:-$(either 60 6)}" -time "$(either 100 20)" \
 	-json "$LAB_OUT/dma-fence.json"
 "$bench" dma -device "$device" -nodes near,far -block "$(either \
-	4K,16K,64K,128K,1M 4K,128K)" -depth "$(either 1,8,32,64 1,32)" \
+	4K,16K,64K,128K,256K,1M 4K,128K,1M)" -depth "$(either 1,8,32,64 1,32)" \
 	-rounds "${BENCH_ROUNDS:-$(either 8 2)}" -time "$(either 50 20)" -json "$LAB_OUT/dma.json"
 is 'IOMMU faults' "$(faults)" 0
