@@ -30,3 +30,20 @@ reserve() {
 
 # The median of the numbers in standard input.
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# in_turns ROUND ITEM...: the items, a line each, in the order of this round:
+# of every other one, the reverse. What grows slower or faster while all of it
+# runs favours none of them.
+in_turns() {
+	local round=$1 i
+
+	shift
+	if [ $((round % 2)) = 0 ]; then
+		printf '%s\n' "$@"
+	else
+		for ((i = $#; i > 0; i--)); do echo "${!i}"; done
+	fi
+}
+
+# say_round ROUND N WHAT: where it is at; the first ROUND is 0
+say_round() { say "round $(($1 + 1)) of $2: $3"; }

@@ -74,9 +74,9 @@ else
 	skip=(-skip 'vmm=qemu: it is not installed')
 fi
 for ((round = 0; round < rounds; round++)); do
-	for vmm in "${vmms[@]}"; do once "$vmm"; done
-	# The next round goes the other way round.
-	[ ${#vmms[@]} = 1 ] || vmms=("${vmms[1]}" "${vmms[0]}")
+	say_round "$round" "$rounds" 'guests'
+	mapfile -t turn < <(in_turns "$round" "${vmms[@]}")
+	for vmm in "${turn[@]}"; do once "$vmm"; done
 done
 say "the guests' clocks: $(head -n 1 "$work"/*.said.log | grep -v '^$' | tr '\n' ' ')"
 

@@ -24,8 +24,8 @@ done
 is 'NICs on node 1' "${#nics[@]}" 3
 "$moat" bind "${nics[@]}"
 
-"$bench" port -device "host=${nics[0]}" -rounds "$(either 30 2)" \
-	-count "$(either 500 10)" -json "$LAB_OUT/port-host.json"
+"$bench" port -device "host=${nics[0]}" \
+	-rounds "${BENCH_ROUNDS:-$(either 30 2)}" -count "$(either 500 10)" -json "$LAB_OUT/port-host.json"
 
 # They are in the order they were given.
 ways=(vfio direct thread)
@@ -54,9 +54,14 @@ sample() {
 	tr -d '\r' < "$work/$1.log" |
 		sed -n "s/^pio=[a-z]* /&node=$1 /p" >> "$work/samples"
 }
-for _ in $(seq "$(either 4 1)"); do
-	sample near 1
-	sample far 0
+rounds=${BENCH_ROUNDS:-$(either 4 1)}
+for ((round = 0; round < rounds; round++)); do
+	say_round "$round" "$rounds" 'guests near and far'
+	mapfile -t turn < <(in_turns "$round" 'near 1' 'far 0')
+	for way in "${turn[@]}"; do
+		read -r name node <<< "$way"
+		sample "$name" "$node"
+	done
 done
 
 compare=()
@@ -68,7 +73,7 @@ for op in read write; do
 	done
 done
 "$bench" record port-guest -unit ns -quantity access -better less -panel op \
-	-option 'guest=1 vCPU' "${compare[@]}" \
+	-option 'guest=1 vCPU' -option "rounds=$rounds" "${compare[@]}" \
 	-note 'node: of the vCPU, seen from the NICs and the thread of pio=thread' \
 	-json "$LAB_OUT/port-guest.json" "$work/samples"
 "$moat" release

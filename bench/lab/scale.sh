@@ -22,7 +22,7 @@
 # KVM_RUN: the kernel waits while it opens a device, 100 ms and more, but for
 # all of them at once. The guests start together; their time is the slowest's
 # until its kernel's first byte. Threads and descriptors are counted when the
-# guest's drivers have their disks.
+# guests' drivers have their disks.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,10 +30,14 @@
 until_=$build/tests/lab/until
 append='console=ttyS0 earlyprintk=ttyS0 panic=-1'
 rounds=${BENCH_ROUNDS:-$(either 10 1)}
+# A guest that is up takes seconds, and these numbers hardly differ.
+count_rounds=${BENCH_ROUNDS:-$(either 3 1)}
 read -ra disks <<< "$(cd /sys/bus/pci/drivers/nvme && echo 0000:*)"
 [ ${#disks[@]} -ge 16 ] || fail "only ${#disks[@]} disks"
 "$moat" bind "${disks[@]}" > /dev/null
 reserve 2048 1024 || fail 'no room for huge pages'
+echo : > "$work/script"
+"$here/mkinitrd" --script "$work/script" -o "$work/up.cpio"
 
 # start NAME DISK...: a guest with these, to its first byte; what it had by
 # then is in $work/NAME, see until
@@ -53,6 +57,17 @@ start_until() {
 		> "$work/$name" 2> "$work/$name.log" < /dev/null
 }
 
+# together TEXT INITRD N: so many guests at once, g0 and so on, to that TEXT
+together() {
+	local pids=() pid i
+
+	for ((i = 0; i < $3; i++)); do
+		start_until "$1" "$2" "g$i" "${disks[i]}" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid"; done
+}
+
 # entry NAME: ms from exec to the first entry
 entry() {
 	awk -F '[":, ]+' '{ at[$2] = $3 }
@@ -60,86 +75,109 @@ entry() {
 		"$work/$1.timeline"
 }
 
-# sample QUANTITY LABELS VALUE
+# sample FILE LABELS VALUE
 sample() { echo "$2 $3" >> "$work/$1.samples"; }
 
-# took NAME LABELS: its memory
-took() { sample memory "$2" "$(cut -d ' ' -f 2 "$work/$1")"; }
+# took FILE LABELS NAME: its memory
+took() { sample "$1" "$2" "$(cut -d ' ' -f 2 "$work/$3")"; }
 
-# count N: once N disks of one guest are in use
+# count FILE LABELS NAME: what it has
 count() {
 	local threads fds eventfds
 
-	start_until 'guest: status' "$work/up.cpio" up "${disks[@]:0:$1}"
-	read -r _ _ threads fds eventfds < "$work/up"
-	sample count "what=threads devices=$1" "$threads"
-	sample count "what=fds devices=$1" "$fds"
-	sample count "what=eventfds devices=$1" "$eventfds"
+	read -r _ _ threads fds eventfds < "$work/$3"
+	sample "$1" "what=threads $2" "$threads"
+	sample "$1" "what=fds $2" "$fds"
+	sample "$1" "what=eventfds $2" "$eventfds"
 }
 
-# further QUANTITY COUNT ONE MANY: what each device after the first added
+# further FILE COUNT ONE MANY: what each device after the first added
 further() {
 	sample "$1" 'devices=further' \
 		"$(awk "BEGIN { printf \"%.3f\", ($4 - $3) / ($2 - 1) }")"
 }
 
-read -ra counts <<< "$(either '1 2 4 8 16' '1 16')"
-[ -n "$short" ] || start all "${disks[@]:0:16}"
-for ((round = 0; round < rounds; round++)); do
-	for n in "${counts[@]}"; do
-		start "d$n" "${disks[@]:0:n}"
-		took "d$n" "devices=$n"
-		sample time "devices=$n" "$(entry "d$n")"
-	done
-	further time-further 16 "$(entry d1)" "$(entry d16)"
-	further memory-further 16 "$(cut -d ' ' -f 2 "$work/d1")" \
-		"$(cut -d ' ' -f 2 "$work/d16")"
-done
-
-echo : > "$work/script"
-"$here/mkinitrd" --script "$work/script" -o "$work/up.cpio"
-for n in "${counts[@]}"; do count "$n"; done
-
-for ((round = 0; round < rounds; round++)); do
-	for n in $(either '1 2 4 8' '1 2'); do
-		pids=()
-		for ((i = 0; i < n; i++)); do
-			start "g$i" "${disks[i]}" &
-			pids+=($!)
-		done
-		for pid in "${pids[@]}"; do wait "$pid"; done
-		slowest=0
-		for ((i = 0; i < n; i++)); do
-			took "g$i" "guests=$n"
-			ms=$(cut -d ' ' -f 1 "$work/g$i")
-			slowest=$(awk "BEGIN { print ($ms > $slowest ? $ms : $slowest) }")
-		done
-		sample time "guests=$n" "$slowest"
-	done
-done
-
-record() { # NAME UNIT QUANTITY [option]...
-	local name=$1 unit=$2 quantity=$3
-
-	shift 3
-	"$bench" record "$name" -unit "$unit" -quantity "$quantity" \
-		-option "rounds=$rounds" -option device=nvme \
-		-option 'guest=256 MiB in pages of 2 MiB' "$@" \
-		-json "$LAB_OUT/$name.json"
+# several_devices N: in one guest
+several_devices() {
+	start "d$1" "${disks[@]:0:$1}"
+	took devices-memory "devices=$1" "d$1"
+	sample devices "devices=$1" "$(entry "d$1")"
 }
 
-record scale ms time \
-	-note 'devices=N: one guest, from exec to the first KVM_RUN. guests=N: together, one disk each, until the slowest kernel writes its first byte.' \
-	"$work/time.samples"
-record scale-memory KiB private-memory \
-	-note "Of one guest's process, outside of guest RAM." \
-	"$work/memory.samples"
-record scale-count pieces number \
-	-note "Of one guest's process, when the guest's drivers have their disks." \
-	 "$work/count.samples"
-record scale-further ms time \
-	-note 'What each device after the first adds: the difference of 16 and 1 in a round, by 15.' \
-	"$work/time-further.samples"
-record scale-further-memory KiB private-memory \
-	-note 'What each device after the first adds: the difference of 16 and 1 in a round, by 15.' \
-	"$work/memory-further.samples"
+several_guests() { # N
+	local slowest=0 ms i
+
+	together '' "$LAB_INITRD" "$1"
+	for ((i = 0; i < $1; i++)); do
+		took guests-memory "guests=$1" "g$i"
+		ms=$(cut -d ' ' -f 1 "$work/g$i")
+		slowest=$(awk "BEGIN { print ($ms > $slowest ? $ms : $slowest) }")
+	done
+	sample guests "guests=$1" "$slowest"
+}
+
+# Once the disks are in use.
+count_devices() { # N
+	start_until 'guest: status' "$work/up.cpio" up "${disks[@]:0:$1}"
+	count devices-count "devices=$1" up
+}
+
+count_guests() { # N
+	local i
+
+	together 'guest: status' "$work/up.cpio" "$1"
+	for ((i = 0; i < $1; i++)); do
+		count guests-count "guests=$1" "g$i"
+	done
+}
+
+# each ROUND WHAT N...: WHAT N for each of them, in turns
+each() {
+	local round=$1 what=$2 turn n
+
+	shift 2
+	mapfile -t turn < <(in_turns "$round" "$@")
+	for n in "${turn[@]}"; do "$what" "$n"; done
+}
+
+read -ra devices <<< "$(either '1 2 4 8 16' '1 16')"
+read -ra guests <<< "$(either '1 2 4 8' '1 2')"
+[ -n "$short" ] || start all "${disks[@]:0:16}"
+for ((round = 0; round < rounds; round++)); do
+	say_round "$round" "$rounds" "${devices[*]} devices, ${guests[*]} guests"
+	each "$round" several_devices "${devices[@]}"
+	further further 16 "$(entry d1)" "$(entry d16)"
+	further further-memory 16 "$(cut -d ' ' -f 2 "$work/d1")" \
+		"$(cut -d ' ' -f 2 "$work/d16")"
+	each "$round" several_guests "${guests[@]}"
+done
+for ((round = 0; round < count_rounds; round++)); do
+	say_round "$round" "$count_rounds" 'the same, all of them up'
+	each "$round" count_devices "${devices[@]}"
+	each "$round" count_guests "${guests[@]}"
+done
+
+# record NAME UNIT QUANTITY ROUNDS [option]...
+record() {
+	local name=$1 unit=$2 quantity=$3 rounds=$4
+
+	shift 4
+	"$bench" record "scale-$name" -unit "$unit" -quantity "$quantity" \
+		-option "rounds=$rounds" -option device=nvme \
+		-option 'guest=256 MiB in pages of 2 MiB' "$@" \
+		-json "$LAB_OUT/scale-$name.json" "$work/$name.samples"
+}
+
+memory="Of one guest's process, outside of guest RAM."
+count="Of one guest's process, when the guests' drivers have their disks."
+difference='What each device after the first adds: the difference of 16 and 1 in a round, by 15.'
+record devices ms time "$rounds" -x devices \
+	-note 'One guest, from exec to the first KVM_RUN.'
+record devices-memory KiB private-memory "$rounds" -x devices -note "$memory"
+record devices-count pieces number "$count_rounds" -x devices -note "$count"
+record guests ms time "$rounds" -x guests \
+	-note 'Started together, one disk each, until the slowest kernel writes its first byte.'
+record guests-memory KiB private-memory "$rounds" -x guests -note "$memory"
+record guests-count pieces number "$count_rounds" -x guests -note "$count"
+record further ms time "$rounds" -note "$difference"
+record further-memory KiB private-memory "$rounds" -note "$difference"

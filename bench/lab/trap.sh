@@ -16,7 +16,7 @@ wait_for test -b /dev/nvme0n1
 for dir in /sys/bus/pci/devices/*; do
 	[ "\$(cat "\$dir/class")" != 0x010802 ] || nvme=\${dir##*/}
 done
-accesses $(either 30 3) $(either 100 5) \
+accesses ${BENCH_ROUNDS:-$(either 30 3)} $(either 100 5) \
 	"access=config,config,\$nvme,0" \
 	"access=bar-direct,bar,\$nvme,0,0x1c" \
 	"access=bar-trapped,bar,\$nvme,0,0x2800" \
@@ -29,7 +29,7 @@ GUEST_APPEND=iomem=relaxed GUEST_ADD="$build/tests/lab/accesses:/bin/accesses" \
 tr -d '\r' < "$work/trap.log" | grep '^access=' > "$work/samples"
 
 "$bench" record trap -unit ns -quantity access -better less \
-	-option 'guest=1 vCPU' \
+	-option 'guest=1 vCPU' -option "rounds=${BENCH_ROUNDS:-$(either 30 3)}" \
 	-note 'config space is read by a system call of the guest' \
 	-compare access=bar-trapped/access=bar-direct \
 	-compare access=msix-table/access=bar-trapped \

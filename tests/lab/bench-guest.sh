@@ -45,7 +45,7 @@ measured irq-edu 'device=edu irq=msi cpu=pinned'
 measured irq-nvme 'device=nvme irq=msix cpu=pinned'
 for how in 'edu irq=intx' 'edu irq=msi' 'nic irq=intx' 'nic irq=msi' 'nic irq=msix'; do
 	measured irq-guest "device=$how vmm=moat cpu=pinned" \
-		"device=$how vmm=moat cpu=free"
+		"device=$how vmm=moat cpu=free" "device=$how vmm=moat cpu=placed"
 done
 [ ! -x "$(command -v qemu-system-x86_64)" ] ||
 	has "$work/irq-guest.json" 'device=edu irq=msi cpu=pinned vmm=moat / vmm=qemu'
