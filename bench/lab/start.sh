@@ -155,9 +155,10 @@ reserve 2048 0
 for pages in $(either '1G 2M off' '1G 2M'); do
 	have "$pages"
 	[ ${#sizes[@]} != 0 ] || continue
-	# Files are read from the host for the first time now.
+	# Files are read from the host for the first time now, and the memory
+	# of an emulated machine is made when it is used first.
 	if [ -z "$short" ]; then
-		start_moat "${sizes[0]}" "$pages" > /dev/null
+		start_moat "${sizes[-1]}" "$pages" > /dev/null
 		[ -z "$qemu" ] || start_qemu "${sizes[0]}" "$pages" > /dev/null
 	fi
 	for ((round = 0; round < rounds; round++)); do
@@ -183,6 +184,9 @@ done
 # for all of it.
 ram=$(either 2048 256)
 reserve 2048 "$ram" || fail 'no room for huge pages'
+for node in 0 1; do
+	[ -n "$short" ] || run_moat "$ram" 2M -place "node=$node" > /dev/null
+done
 for ((round = 0; round < rounds; round++)); do
 	say_round "$round" "$rounds" 'populating by one thread and by two'
 	mapfile -t turn < <(in_turns "$round" '1 node=1' '2 node=0,1')
