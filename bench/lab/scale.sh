@@ -177,7 +177,8 @@ record devices-memory KiB private-memory "$rounds" -x devices -note "$memory"
 record devices-count pieces number "$count_rounds" -x devices -note "$count"
 record guests ms time "$rounds" -x guests \
 	-note 'Started together, one disk each, until the slowest kernel writes its first byte.'
-record guests-memory KiB private-memory "$rounds" -x guests -note "$memory"
+record guests-memory KiB private-memory "$rounds" -x guests \
+	-note "$memory Pages of the program that several of them use are nobody's own."
 record guests-count pieces number "$count_rounds" -x guests -note "$count"
 record further ms time "$rounds" -note "$difference"
 record further-memory KiB private-memory "$rounds" -note "$difference"
