@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* moat-bench report: pictures and a page of all results in a directory. */
+/*
+ * moat-bench report: pictures and a page of all results in a directory,
+ * and whether they reach the targets.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +11,7 @@
 
 #include "bench/commands.h"
 #include "bench/report.h"
+#include "bench/targets.h"
 
 #define PAGE	 "index.html"
 #define PAGE_NEW "index.html.new"
@@ -54,6 +58,8 @@ static int report(const void *options, const struct opt_list *words,
 		r = report_plot_all(&all, err);
 	if (r == 0)
 		r = write_page(&all, err);
+	if (r == 0)
+		report_targets_print(&all, stdout);
 	report_close(&all);
 	if (r == 0)
 		(void)printf("%s/" PAGE "\n", words->item[0]);

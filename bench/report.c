@@ -126,6 +126,8 @@ int report_open(const char *dir, struct report *ret_report,
 		free(names[i]);
 	}
 	free(names);
+	if (r == 0)
+		r = report_read_profiles(&report, err);
 	if (r < 0) {
 		report_close(&report);
 		return r;
@@ -149,6 +151,7 @@ void report_close(struct report *report)
 		free(report->files);
 		report->files = next;
 	}
+	report_free_profiles(report);
 	if (report->dir >= 0)
 		(void)close(report->dir);
 	report->dir = -1;

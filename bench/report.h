@@ -31,9 +31,17 @@ struct report_file {
 	struct report_plot *plots;
 };
 
+/* What a run of a benchmark apart from the measured one did with its time. */
+struct report_profile {
+	struct report_profile *next;
+	char name[REPORT_NAME_MAX]; /* "scale": also of scale-further */
+	char *text;		    /* the first line says what it is */
+};
+
 struct report {
 	int dir;		   /* fd */
 	struct report_file *files; /* by name */
+	struct report_profile *profiles;
 };
 
 /**
@@ -51,6 +59,24 @@ int report_plot_all(struct report *report, struct moat_err *err);
 
 /** report_html() - the page, pictures and all */
 int report_html(const struct report *report, FILE *out, struct moat_err *err);
+
+/** report_put_text() - with what means something to HTML escaped */
+void report_put_text(FILE *out, const char *text);
+
+/* ---- profiles, for what reads and writes reports only ---- */
+
+/** report_read_profiles() - from the directory, none is fine */
+int report_read_profiles(struct report *report, struct moat_err *err);
+
+/** report_free_profiles() - all of them */
+void report_free_profiles(struct report *report);
+
+/** report_profile_of() - the one of the script that wrote @file, or NULL */
+const struct report_profile *report_profile_of(const struct report *report,
+					       const char *file);
+
+/** report_profiles_html() - each folded, under its first line */
+void report_profiles_html(const struct report *report, FILE *out);
 
 /* ---- reading JSON that may be anything ---- */
 

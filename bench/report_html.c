@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bench/report.h"
+#include "bench/targets.h"
 #include "common/io.h"
 
 #define SVG_MAX (16u << 20)
@@ -26,9 +27,12 @@ static const char style[] =
 	"figcaption{font-weight:600;font-size:14px}"
 	"img{width:100%;height:auto}"
 	".warn{background:#fff3cd;border:1px solid #e0c36a;padding:.5em 1em}"
-	"summary{cursor:pointer;margin:.7em 0}";
+	"summary{cursor:pointer;margin:.7em 0}"
+	"pre{font-size:13px;overflow:auto;max-height:40em;background:#fff}"
+	".v0{background:#fff3cd}.v1{background:#d9f2dc}"
+	".v2{background:#f8d7d5;font-weight:600}";
 
-static void put(FILE *out, const char *text)
+void report_put_text(FILE *out, const char *text)
 {
 	for (; text && *text; text++)
 		switch (*text) {
@@ -88,9 +92,9 @@ static int put_image(const struct report *report,
 	if (r == 0) {
 		(void)fprintf(out, "<figure%s><figcaption>",
 			      plot->wide ? " class=wide" : "");
-		put(out, plot->title);
+		report_put_text(out, plot->title);
 		(void)fputs("</figcaption><img alt=\"", out);
-		put(out, plot->title);
+		report_put_text(out, plot->title);
 		(void)fputs("\" src=\"data:image/svg+xml;base64,", out);
 		put_base64(out, data, (size_t)st.st_size);
 		(void)fputs("\"></figure>\n", out);
@@ -107,7 +111,7 @@ static int put_image(const struct report *report,
 static void put_cell(FILE *out, const char *text)
 {
 	(void)fputs("<td>", out);
-	put(out, text);
+	report_put_text(out, text);
 	(void)fputs("</td>", out);
 }
 
@@ -172,7 +176,7 @@ static void put_circumstances(FILE *out, struct json_object *json)
 		json_object_object_foreach(options, key, value)
 		{
 			(void)fputs("<tr><th>", out);
-			put(out, key);
+			report_put_text(out, key);
 			put_cell(out, json_object_get_string(value));
 		}
 	}
@@ -186,8 +190,9 @@ static void put_lists(FILE *out, struct json_object *json)
 
 	for (size_t i = 0; i < n; i++) {
 		(void)fputs("<p>", out);
-		put(out, json_object_get_string(
-				 json_object_array_get_idx(array, i)));
+		report_put_text(out,
+				json_object_get_string(
+					json_object_array_get_idx(array, i)));
 		(void)fputs("</p>\n", out);
 	}
 	n = report_array(json, "skipped", &array);
@@ -197,9 +202,9 @@ static void put_lists(FILE *out, struct json_object *json)
 		struct json_object *o = json_object_array_get_idx(array, i);
 
 		(void)fputs("<li><b>", out);
-		put(out, report_text(o, "name"));
+		report_put_text(out, report_text(o, "name"));
 		(void)fputs("</b>: ", out);
-		put(out, report_text(o, "why"));
+		report_put_text(out, report_text(o, "why"));
 		(void)fputs("</li>\n", out);
 	}
 	if (n)
@@ -216,9 +221,9 @@ static int put_file(const struct report *report, const struct report_file *file,
 	int r = 0;
 
 	(void)fputs("<h2 id=\"", out);
-	put(out, file->name);
+	report_put_text(out, file->name);
 	(void)fputs("\">", out);
-	put(out, file->name);
+	report_put_text(out, file->name);
 	(void)fputs("</h2>\n", out);
 	put_lists(out, file->json);
 	n = report_array(file->json, "comparisons", &array);
@@ -268,26 +273,28 @@ int report_html(const struct report *report, FILE *out, struct moat_err *err)
 		      "<title>moat: benchmarks</title><style>%s</style>\n"
 		      "<h1>moat: benchmarks</h1>\n<p>",
 		      style);
-	put(out, report_text(report->files->json, "date"));
+	report_put_text(out, report_text(report->files->json, "date"));
 	(void)fputs(", commit ", out);
-	put(out, report_text(report->files->json, "commit"));
+	report_put_text(out, report_text(report->files->json, "commit"));
 	(void)fputs(", Linux ", out);
-	put(out, report_text(report->files->json, "kernel"));
+	report_put_text(out, report_text(report->files->json, "kernel"));
 	(void)fputs("</p>\n", out);
 	if (any_emulated(report))
 		(void)fputs("<p class=warn>Measured in a virtual machine: "
 			    "compare within a benchmark, and take no figure "
 			    "for hardware's.</p>\n",
 			    out);
+	report_targets_html(report, out);
+	report_profiles_html(report, out);
 	(void)fputs("<p>Medians; the whiskers are the median's 95 % interval, "
 		    "or the quartiles where there are fewer than six "
 		    "samples.</p>\n<p>",
 		    out);
 	for (const struct report_file *f = report->files; f; f = f->next) {
 		(void)fputs("<a href=\"#", out);
-		put(out, f->name);
+		report_put_text(out, f->name);
 		(void)fputs("\">", out);
-		put(out, f->name);
+		report_put_text(out, f->name);
 		(void)fputs("</a> ", out);
 	}
 	(void)fputs("</p>\n", out);

@@ -36,3 +36,5 @@ done
 	fail 'the page needs something from elsewhere'
 [ ! -e "$work/x" ] || fail 'gnuplot ran a command'
 ! grep -q 'warning' "$work/log" || { cat "$work/log"; fail 'gnuplot warns'; }
+grep -q '^open  *>= 0.95 .*dma-fence.json is not there' "$work/log" ||
+	fail 'no table of the targets'

@@ -68,6 +68,9 @@ START_TEST(what_the_page_says)
 		 "\"series\":[{\"name\":\"pio=vfio\",\"median\":5.5,"
 		 "\"unit\":\"ns\",\"ci95\":[1,2]}]}");
 	put("notes.txt", "not for us");
+	put("port.profile.txt", "what <it> is\nthe <rest>\n");
+	put("port-x.profile.txt", "");
+	put(".profile.txt", "hidden");
 	text = page();
 	ck_assert_ptr_nonnull(strstr(text, "commit abc"));
 	ck_assert_ptr_nonnull(strstr(text, "a note"));
@@ -75,6 +78,16 @@ START_TEST(what_the_page_says)
 	ck_assert_ptr_nonnull(strstr(text, "virtual machine"));
 	ck_assert_ptr_nonnull(strstr(text, "pio=vfio"));
 	ck_assert_ptr_nonnull(strstr(text, "1 to 2"));
+	/* The targets come first; a profile is of all files of its script. */
+	ck_assert(strstr(text, "id=\"targets\"") < strstr(text, "id=\"port\""));
+	ck_assert_ptr_nonnull(strstr(text, "port-host.json is not there"));
+	ck_assert_ptr_nonnull(strstr(text, "href=\"#profile-port\""));
+	ck_assert_ptr_nonnull(strstr(
+		text, "<summary>Profile of port: what &lt;it&gt; is</summary>"
+		      "<pre>\nthe &lt;rest&gt;"));
+	ck_assert_ptr_null(strstr(text, "not for us"));
+	ck_assert_ptr_null(strstr(text, "hidden"));
+	ck_assert_ptr_null(strstr(text, "profile-port-x"));
 	free(text);
 	teardown();
 }
