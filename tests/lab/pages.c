@@ -11,10 +11,14 @@
  *	pages move PID
  *		tries to move the huge pages of a process to another node,
  *		and says how many are elsewhere afterwards
+ *	pages keep PID
+ *		has the /dev/uioN of a process open, too, so that its end is
+ *		not the end of them: closing one turns bus mastering off
  *
- * scatter and grab say when they are done, and wait for a line on standard
- * input; grab then exits 1 if a byte of its pages has changed.
+ * scatter, grab and keep say when they are done, and wait for a line on
+ * standard input; grab then exits 1 if a byte of its pages has changed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -181,7 +185,7 @@ static int grab(size_t want)
 {
 	static uint64_t *taken[PAGES_MAX];
 	time_t end = time(NULL) + GRAB_S;
-	size_t n = 0, changed = 0;
+	size_t n = 0, changed = 0, pages_changed = 0, before;
 
 	if (getrandom(pattern, 256, 0) != 256)
 		die("getrandom");
@@ -196,10 +200,18 @@ static int grab(size_t want)
 	}
 	(void)printf("grabbed %zu\n", n);
 	wait_for_line();
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < HUGE_PAGE / 8; j++)
-			changed += taken[i][j] != pattern[j];
-	(void)printf("changed: %zu words in %zu pages\n", changed, n);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t at = 0; at < HUGE_PAGE / 8;
+		     at += SMALL_PAGE / sizeof(*pattern)) {
+			before = changed;
+			for (size_t j = at;
+			     j < at + SMALL_PAGE / sizeof(*pattern); j++)
+				changed += taken[i][j] != pattern[j];
+			pages_changed += changed != before;
+		}
+	}
+	(void)printf("changed: %zu words in %zu of %zu pages\n", changed,
+		     pages_changed, n * (HUGE_PAGE / SMALL_PAGE));
 	return n < want || changed ? 1 : 0;
 }
 
@@ -260,6 +272,41 @@ static int move(int pid)
 	return 0;
 }
 
+/* ---- keep ---- */
+
+static int keep(int pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	char path[300], target[64];
+	struct dirent *entry;
+	size_t kept = 0;
+	ssize_t len;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (pidfd < 0 || !dir)
+		die(path);
+	while ((entry = readdir(dir))) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid,
+			       entry->d_name);
+		len = readlink(path, target, sizeof(target) - 1);
+		if (len < 0)
+			continue;
+		target[len] = '\0';
+		if (strncmp(target, "/dev/uio", strlen("/dev/uio")) != 0)
+			continue;
+		if (syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name), 0) < 0)
+			die("pidfd_getfd");
+		kept++;
+	}
+	(void)closedir(dir);
+	(void)close(pidfd);
+	(void)printf("kept %zu\n", kept);
+	wait_for_line();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "scatter") == 0)
@@ -269,7 +316,9 @@ int main(int argc, char **argv)
 		return grab(strtoul(argv[2], NULL, 0));
 	if (argc == 3 && strcmp(argv[1], "move") == 0)
 		return move(atoi(argv[2]));
+	if (argc == 3 && strcmp(argv[1], "keep") == 0)
+		return keep(atoi(argv[2]));
 	(void)fprintf(stderr, "usage: pages scatter RUN SINGLES | grab N | "
-			      "move PID\n");
+			      "move PID | keep PID\n");
 	return 2;
 }

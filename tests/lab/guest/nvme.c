@@ -339,6 +339,42 @@ static void cmd_flood(struct nvme *nvme, uint64_t addr)
 	}
 }
 
+/*
+ * Reads that a slow disk has taken, and not answered yet: as many as the queue
+ * takes, each into a page of its own, until killed.
+ */
+static void cmd_linger(struct nvme *nvme, uint64_t addr)
+{
+	uint64_t page_pa[ENTRIES], done = 0, told = 0;
+	unsigned int status, under_way = 0;
+	struct command command;
+
+	(void)addr;
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		page_pa[i] = physical(page_above(0));
+	make_io_queue(nvme);
+	for (;;) {
+		while (take(nvme, &nvme->io, &status)) {
+			must(status, "read from the disk");
+			under_way--;
+			done++;
+		}
+		while (under_way < ENTRIES - 1) {
+			command = transfer(NVM_READ, page_pa[nvme->io.tail], 0);
+			command.dw10 = 0; /* the disk may be a small one */
+			submit(nvme, &nvme->io, &command);
+			under_way++;
+		}
+		if (now_ms() >= told + 1000) {
+			told = now_ms();
+			(void)printf("linger: %u under way, %s (%" PRIu64
+				     ") came\n",
+				     under_way, done ? "some" : "none", done);
+		}
+		(void)usleep(1000);
+	}
+}
+
 static const struct {
 	const char *name, *help;
 	void (*run)(struct nvme *nvme, uint64_t addr);
@@ -353,6 +389,8 @@ static const struct {
 	  "[ADDR]: it writes to own memory, or to pages that a list there "
 	  "names, until killed",
 	  cmd_flood },
+	{ "linger", "it writes to own pages, many at a time, until killed",
+	  cmd_linger },
 	{ "reset", "nothing is written after a function reset", cmd_reset },
 	{ "fetch", "ADDR: it fetches its commands there", NULL },
 };
