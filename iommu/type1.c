@@ -136,9 +136,9 @@ static int type1_create(struct moat_ioas *ioas, struct moat_err *err)
 	if (ioas->small_pages)
 		return moat_fail(err, -ENOTSUP,
 				 "type1 leaves large pages out for all its "
-				 "users or none: "
-				 "'modprobe vfio_iommu_type1 "
-				 "disable_hugepages=1'");
+				 "users or none, with 'modprobe "
+				 "vfio_iommu_type1 disable_hugepages=1'; "
+				 "iommufd can for one");
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return moat_fail(err, -ENOMEM, "out of memory");

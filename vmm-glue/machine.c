@@ -40,6 +40,7 @@ static int create_fence(struct machine *machine, struct moat_err *err)
 	const struct moat_ioas_config config = {
 		.backend = backends[machine->opts->iommu],
 		.files = machine_devices_files(machine->devices),
+		.small_pages = machine->opts->iommu_pages == IOMMU_PAGES_4K,
 		.hooks = {
 			.file_added = kvm_vm_vfio_file_added,
 			.file_removed = kvm_vm_vfio_file_removed,

@@ -14,6 +14,8 @@ enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_OFF, HUGEPAGES_2M, HUGEPAGES_1G };
 
 enum iommu_choice { IOMMU_AUTO, IOMMU_IOMMUFD, IOMMU_TYPE1 };
 
+enum iommu_pages { IOMMU_PAGES_AUTO, IOMMU_PAGES_4K };
+
 struct run_options {
 	const char *kernel;
 	const char *initrd; /* NULL: none */
@@ -24,6 +26,7 @@ struct run_options {
 	struct opt_list pcidevice; /* raw text; the machine's init parses it */
 	int hugepages;		   /* enum hugepages */
 	int iommu;		   /* enum iommu_choice */
+	int iommu_pages;	   /* enum iommu_pages */
 	const char *iommufd;	   /* "fd=N"; NULL: not given */
 	const char *mem_path;	   /* NULL: memfd */
 	const char *serial;

@@ -70,6 +70,14 @@ echo 0 > "/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
 echo 1 > "/sys/bus/pci/devices/$pf/sriov_numvfs"
 controller=/sys/bus/pci/devices/$pf/nvme/$(ls "/sys/bus/pci/devices/$pf/nvme")
 "$build/tests/lab/nvme-virtual" "/dev/${controller##*/}" 1
+# Without a fence it has no interrupt, and is not touched.
+before=$(ls -l "/sys/bus/pci/devices/$vf" /run/moat 2>/dev/null || :)
+! "$moat" run -kernel "$guest_kernel" -m 128M \
+	-pcidevice "host=$vf,dma=none,managed=on" 2> "$work/none.log" ||
+	fail 'a virtual function ran with dma=none'
+has "$work/none.log" "$vf is a virtual function, which has no INTx, and with dma=none there is no other interrupt on this machine; assign it with dma=iommu, or its physical function"
+is 'the virtual function afterwards' \
+	"$(ls -l "/sys/bus/pci/devices/$vf" /run/moat 2>/dev/null || :)" "$before"
 # Where the physical function's queue of completions is mapped for it.
 queue=$("$build/tests/lab/pci" "$pf" bar 0 0x30.8)
 [ $((queue)) -ge $ram ] || fail "the queue lies at $queue: no test"

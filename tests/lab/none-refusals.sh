@@ -46,6 +46,9 @@ options=(-place off)
 refuses "guest RAM needs 64 huge pages of 2 MiB, 0 are free, 64 are missing; reserve them with: echo 64 > $pages"
 options=(-place node=0)
 refuses "guest RAM needs 64 huge pages of 2 MiB, 0 are free on node 0, 64 are missing; reserve them with: echo 64 > $huge/node0/hugepages/hugepages-2048kB/nr_hugepages"
+# There are enough, on another node than is asked for.
+huge_pages 0 64
+refuses "guest RAM needs 64 huge pages of 2 MiB, 0 are free on node 0, 64 are missing; reserve them with: echo 64 > $huge/node0/hugepages/hugepages-2048kB/nr_hugepages"
 huge_pages 100 0
 options=(-hugepages off)
 refuses 'dma=none needs guest RAM in huge pages; leave -hugepages off away'
@@ -63,6 +66,22 @@ if [ -e $noiommu ]; then
 	refuses "$nic: opening /dev/vfio/noiommu-0: Operation not permitted; dma=none needs CAP_SYS_RAWIO, run as root" \
 		"${without[@]}" -sys_rawio
 fi
+
+# A page that has gone elsewhere by when it is looked at again, the second and
+# the third time: a device must not get near the one that is there now.
+for n in 2 3; do
+	before=$(state)
+	status=0
+	"$build/tests/isolation/misplace" $n "$moat" run -kernel "$guest_kernel" \
+		-m 128M -pcidevice "host=$nic,dma=none,managed=on" \
+		> "$work/out" 2> "$work/err" < /dev/null || status=$?
+	cat "$work/err"
+	is "status with a page elsewhere, $n" "$status" 1
+	grep -qE "^moat: .*the page for address 0x[0-9a-f]+ is at 0x[0-9a-f]+ on the host: a device with dma=none would use somebody else's memory in its place" \
+		"$work/err" || fail 'it does not say which page'
+	is "the host after that" "$(state)" "$before"
+	! masters_bus "$nic" || fail 'a device was let onto the bus'
+done
 
 # Every other page: more pieces than a guest's memory map takes.
 huge_pages 300 0

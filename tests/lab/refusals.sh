@@ -7,28 +7,8 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-state() {
-	ls -l /sys/bus/pci/devices/*/driver
-	grep . /sys/bus/pci/devices/*/driver_override
-	find /run/moat -type f 2>/dev/null || :
-}
-
-# refuses STATUS MESSAGE moat-argument...
-refuses() {
-	local want=$1 message=$2 status=0 before
-
-	shift 2
-	before=$(state)
-	"$moat" "$@" > "$work/out" 2> "$work/err" < /dev/null || status=$?
-	# How much memory the host has left is another number each time, and so
-	# may be the node that a guest is put on.
-	sed -i 's/[0-9]* MiB are available/N MiB are available/
-		s/ on node [01],/ on node N,/; s|/node/node[01]/|/node/nodeN/|' \
-		"$work/err"
-	is "message of moat $*" "$(cat "$work/err")" "moat: $message"
-	is "status of moat $*" "$status" "$want"
-	is "the host after moat $*" "$(state)" "$before"
-}
+# shellcheck source=refusals-lib.sh
+. "$(dirname "$0")/refusals-lib.sh"
 
 k=$guest_kernel
 
@@ -101,16 +81,13 @@ refuses 1 "$sata shares IOMMU group $group with $smbus (driver i801_smbus), whic
 # Nobody may open the group's node but root.
 "$moat" bind "$edu"
 node=/dev/vfio/$(basename "$(readlink "/sys/bus/pci/devices/$edu/iommu_group")")
-chmod 666 /dev/kvm
-as_user() {
-	local moat=$work/as-user
+as_user refuses 1 "$edu: opening $node: Permission denied; run as root, or give the group to the user with 'chown USER $node'" \
+	run -kernel "$k" -m 128M -pcidevice "host=$edu"
 
-	printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups %s "$@"\n' \
-		"$build/moat" > "$moat"
-	chmod 755 "$work" "$moat"
-	refuses "$@"
-}
-as_user 1 "$edu: opening $node: Permission denied; run as root, or give the group to the user with 'chown USER $node'" \
+# Nor does a user pin more than the limit.
+chown 65534 "$node"
+locked=$((128 * 1024 - 4)) as_user refuses 1 \
+	"pinning 134217728 bytes for DMA needs a locked-memory limit (RLIMIT_MEMLOCK) of 134217728 bytes, and it is 134213632; grant it with 'ulimit -l 131072' in the shell that starts the program, 'LimitMEMLOCK=134217728' in its systemd unit, or 'USER - memlock 131072' in /etc/security/limits.conf" \
 	run -kernel "$k" -m 128M -pcidevice "host=$edu"
 
 # In another guest: bound for it, and by it.

@@ -38,6 +38,28 @@ verified large -m 4G -hugepages 2M -pcidevice "host=$edu" \
 has "$work/large.moat.log" ' 2048 pages'
 MOAT_IOMMU=type1 verified type1 -m 256M -hugepages 2M \
 	-pcidevice "host=$edu"
+
+# leaves: how many pages edu's tables have, of whatever size; a line each
+leaves() {
+	grep -c '^0x[0-9a-f]*[[:blank:]]*|' \
+		/sys/kernel/debug/iommu/intel/"$edu"/domain_translation_struct
+}
+cat > "$work/lasts" <<'SCRIPT'
+echo started
+read -r _ < /dev/console
+SCRIPT
+# small_or_large NAME PAGES [moat option]...
+small_or_large() {
+	guest_start "$1" "$work/lasts" -v -verify -m 64M -hugepages 2M \
+		-pcidevice "host=$edu" "${@:3}"
+	guest_says "$1" started
+	is "pages in the tables of $1" "$(leaves)" "$2"
+	kill "$guest"
+	wait "$guest" || fail "moat run: status $?"
+}
+small_or_large pages-4k $((64 << 8)) -iommu-pages 4K
+small_or_large pages-auto 32 -iommu-pages auto
+
 refused many 'too many to be read back' -m 1G -hugepages off \
 	-pcidevice "host=$edu"
 

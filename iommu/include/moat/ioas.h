@@ -83,8 +83,8 @@ struct moat_ioas_config {
 	const struct vfio_sys_ops *sys; /* NULL: the kernel; else a fake */
 	void *sys_opaque;		/* handed to @sys */
 	/*
-	 * No large pages in the IOMMU's tables, to measure what they are worth
-	 * (iommufd; under type1 it is a parameter of the kernel's module).
+	 * No large pages in the IOMMU's tables (iommufd; under type1 it is a
+	 * parameter of the kernel's module).
 	 */
 	bool small_pages;
 	struct moat_ioas_files *files; /* NULL: none; else iommufd is taken */
