@@ -67,21 +67,18 @@ if [ -e $noiommu ]; then
 		"${without[@]}" -sys_rawio
 fi
 
-# A page that has gone elsewhere by when it is looked at again, the second and
-# the third time: a device must not get near the one that is there now.
-for n in 2 3; do
-	before=$(state)
-	status=0
-	"$build/tests/isolation/misplace" $n "$moat" run -kernel "$guest_kernel" \
-		-m 128M -pcidevice "host=$nic,dma=none,managed=on" \
-		> "$work/out" 2> "$work/err" < /dev/null || status=$?
-	cat "$work/err"
-	is "status with a page elsewhere, $n" "$status" 1
-	grep -qE "^moat: .*the page for address 0x[0-9a-f]+ is at 0x[0-9a-f]+ on the host: a device with dma=none would use somebody else's memory in its place" \
-		"$work/err" || fail 'it does not say which page'
-	is "the host after that" "$(state)" "$before"
-	! masters_bus "$nic" || fail 'a device was let onto the bus'
-done
+# A page that has gone elsewhere by when it is looked at again: a device must not get
+# near the one that is there now.
+before=$(state)
+status=0
+"$build/tests/isolation/misplace" 2 "$moat" run -kernel "$guest_kernel" \
+	-m 128M -pcidevice "host=$nic,dma=none,managed=on" \
+	> "$work/out" 2> "$work/err" < /dev/null || status=$?
+cat "$work/err"
+is "status with a page elsewhere" "$status" 1
+grep -qE "^moat: .*the page for address 0x[0-9a-f]+ is at 0x[0-9a-f]+ on the host: a device with dma=none would use somebody else's memory in its place" \
+	"$work/err" || fail 'it does not say which page'
+is "the host after that" "$(state)" "$before"
 
 # Every other page: more pieces than a guest's memory map takes.
 huge_pages 300 0
