@@ -100,7 +100,7 @@ ends() {
 	read -r line <&"$grab_out"
 	wait "$grab_pid" || fail "$name: $line"
 	wait "$guest" || :
-	is "$name: what changed" "$line" "changed: 0 words in $pages pages"
+	is "$name: what changed" "$line" "changed: 0 words in 0 of $((pages * 512)) pages"
 	put_back "$name"
 }
 
