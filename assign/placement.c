@@ -567,6 +567,7 @@ static int plan_all(struct planner *p)
 	order_nodes(p);
 	choose_level(p);
 	p->plan->ram_bound = true;
+	p->plan->ram_strict = p->req->rule->mode == MOAT_PLACE_NODES;
 	r = choose_pages(p, &choice);
 	if (r < 0)
 		return r;

@@ -15,13 +15,13 @@
 #include <moat/placement.h>
 
 #include "vmm-glue/acpi_internal.h"
+#include "vmm-glue/ram.h"
 
 bool acpi_has_nodes(const struct acpi_config *config)
 {
 	const struct moat_placement *p = config->placement;
 
-	/* Where RAM is that nobody bound is not known. */
-	return p && p->n_nodes > 0 && p->ram_bound && !config->layout->identity;
+	return p && p->n_nodes > 0 && config->n_pieces > 0;
 }
 
 /* ---- SRAT ---- */
@@ -43,40 +43,21 @@ static void add_cpu(struct acpi_area *area, unsigned int id, uint32_t node)
 		};
 }
 
-static void add_memory(struct acpi_area *area, uint32_t node, uint64_t start,
-		       uint64_t end)
+static void add_memory(struct acpi_area *area, const struct ram_piece *piece)
 {
 	struct acpi_srat_memory *memory;
 	uint64_t gpa;
 
-	if (start >= end)
-		return;
 	memory = acpi_area_take(area, sizeof(*memory), 1, &gpa);
 	if (memory)
 		*memory = (struct acpi_srat_memory) {
 			.type = SRAT_MEMORY,
 			.length = sizeof(*memory),
-			.domain = node,
-			.base = start,
-			.len = end - start,
+			.domain = piece->node,
+			.base = piece->gpa,
+			.len = piece->len,
 			.flags = SRAT_ENABLED,
 		};
-}
-
-/* RAM is dealt to the nodes one after the other, across the hole. */
-static void add_all_memory(struct acpi_area *area,
-			   const struct acpi_config *config)
-{
-	const struct moat_placement *p = config->placement;
-	uint64_t low = config->layout->ram.low, at = 0, end;
-
-	for (uint32_t i = 0; i < p->n_nodes; i++) {
-		end = at + p->node[i].ram_bytes;
-		add_memory(area, i, at, min_u64(end, low));
-		add_memory(area, i, LAYOUT_RAM_HIGH + max_u64(at, low) - low,
-			   LAYOUT_RAM_HIGH + max_u64(end, low) - low);
-		at = end;
-	}
 }
 
 uint64_t acpi_add_srat(struct acpi_area *area, const struct acpi_config *config)
@@ -91,7 +72,8 @@ uint64_t acpi_add_srat(struct acpi_area *area, const struct acpi_config *config)
 	srat->reserved0 = 1;
 	for (unsigned int i = 0; i < p->n_vcpus; i++)
 		add_cpu(area, i, p->vcpu[i].node);
-	add_all_memory(area, config);
+	for (size_t i = 0; i < config->n_pieces; i++)
+		add_memory(area, &config->piece[i]);
 	if (!area->full)
 		acpi_finish(&srat->header, "SRAT", 3, area->next - gpa);
 	return gpa;

@@ -140,10 +140,13 @@ static int load_kernel(struct machine *machine, struct moat_err *err)
 static int build_acpi(struct machine *machine, struct moat_err *err)
 {
 	struct acpi_slot slots[OPT_LIST_MAX];
+	struct ram_piece pieces[RAM_PIECES_MAX];
 	const struct acpi_config config = {
 		.layout = &machine->layout,
 		.n_vcpus = machine->opts->smp,
 		.placement = placing_placement(machine->placing),
+		.piece = pieces,
+		.n_pieces = ram_pieces(machine->ram, pieces),
 		.slot = slots,
 		.n_slots = machine_devices_slots(machine->devices, slots),
 	};

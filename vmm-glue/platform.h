@@ -81,6 +81,8 @@ struct acpi_config {
 	const struct layout *layout;
 	unsigned int n_vcpus; /* APIC ids are 0 to n - 1; at most 255 */
 	const struct moat_placement *placement; /* NULL: tell of no nodes */
+	const struct ram_piece *piece;		/* where its RAM is */
+	size_t n_pieces; /* 0: not known, tell of no nodes */
 	const struct acpi_slot *slot;
 	size_t n_slots;
 };

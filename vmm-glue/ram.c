@@ -342,6 +342,7 @@ static void ram_bind(struct ram *ram)
 			log_warn("guest RAM cannot be bound to node %d: %s; it "
 				 "comes from any node",
 				 node->host_node, strerror(-r));
+			ram->spilled = true;
 			return;
 		}
 		at += node->ram_bytes;

@@ -80,9 +80,28 @@ void ram_hold(const struct ram *ram, int ret_fds[2]);
 /**
  * ram_populate() - touch every page, by several threads
  * @cancelled: asked now and then; true ends it with -EINTR. NULL: never
+ *
+ * Where somebody else took the huge pages of a node that the placement chose
+ * by itself, they come from other nodes, with a warning.
  */
 int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
 		 struct moat_err *err);
+
+/* RAM of one node. */
+struct ram_piece {
+	uint64_t gpa, len;
+	uint32_t node; /* of the placement */
+};
+
+#define RAM_PIECES_MAX 256
+
+/**
+ * ram_pieces() - which node each part of populated RAM came from
+ * @ret_pieces: room for RAM_PIECES_MAX; sorted
+ *
+ * Return: how many; 0 when that is not known, or more than fit.
+ */
+size_t ram_pieces(const struct ram *ram, struct ram_piece *ret_pieces);
 
 /** ram_destroy() - NULL is fine; nothing may use the memory any more */
 void ram_destroy(struct ram *ram);

@@ -18,6 +18,7 @@ struct ram {
 	const char *mem_path;
 	const struct moat_placement *placement; /* NULL: any node will do */
 	struct ram_identity *identity; /* NULL: RAM is placed by @size */
+	bool spilled; /* some is on other nodes than those of the placement */
 };
 
 static inline uint64_t ram_bytes(const struct ram *ram)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <moat/log.h>
 #include <moat/placement.h>
 
 #include "common/util.h"
@@ -174,6 +175,14 @@ static int populate_error(const struct populate_job *job, struct moat_err *err)
 		return moat_fail(err, r, "interrupted");
 	if (job->node >= 0)
 		(void)snprintf(node, sizeof(node), " on node %d", job->node);
+	if (ram->page_size > SMALL_PAGE && (r == -EFAULT || r == -ENOMEM))
+		return moat_fail(err, -ENOMEM,
+				 "somebody else took huge pages%s that were "
+				 "free for guest RAM of %llu MiB; reserve more "
+				 "of them (nr_hugepages in /sys), or give less "
+				 "with -m",
+				 node,
+				 (unsigned long long)(ram_bytes(ram) / MiB));
 	return moat_fail(err, r,
 			 "the host ran out of memory%s for guest RAM of %llu "
 			 "MiB (pages of %llu KiB): %s",
@@ -259,6 +268,44 @@ static void start_job(struct populate_job *job, struct ram *ram)
 	};
 }
 
+/* Huge pages that were free when the plan was made may be gone by now. */
+static bool may_spill(const struct ram *ram, int r)
+{
+	return (r == -EFAULT || r == -ENOMEM) && ram->page_size > SMALL_PAGE &&
+	       !ram->placement->ram_strict;
+}
+
+/* The same with a preference where there was a rule. */
+static int populate_spilling(struct populate_job *job, struct moat_err *err)
+{
+	struct ram *ram = job->ram;
+	const struct moat_placement *p = ram->placement;
+	uint64_t at = 0;
+
+	log_warn("somebody took huge pages of node %d while guest RAM was "
+		 "populated: some of it comes from other nodes",
+		 job->node);
+	ram->spilled = true;
+	for (size_t i = 0; i < p->n_nodes; i++) {
+		const struct moat_placed_node *node = &p->node[i];
+		int r = node->ram_bytes == 0
+				? 0
+				: bind_memory_softly(
+					  ram->base + at, node->ram_bytes,
+					  (unsigned int)node->host_node);
+
+		if (r < 0)
+			return moat_fail(err, r,
+					 "guest RAM cannot be taken from other "
+					 "nodes than %d: %s",
+					 node->host_node, strerror(-r));
+		at += node->ram_bytes;
+	}
+	job->error = 0;
+	job->node = -1;
+	return populate_nodes(job, p, err);
+}
+
 int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
 		 struct moat_err *err)
 {
@@ -275,6 +322,8 @@ int ram_populate(struct ram *ram, bool (*cancelled)(void *opaque), void *opaque,
 		r = populate_nodes(&job, p, err);
 	else
 		populate_anywhere(&job, NULL);
+	if (r == 0 && job.node >= 0 && may_spill(ram, job.error))
+		r = populate_spilling(&job, err);
 	if (r < 0)
 		return r;
 	return job.error ? populate_error(&job, err) : 0;

@@ -45,6 +45,11 @@ umount /mnt
 echo "cpus: $(nproc)"
 echo "ram: $(dmesg | grep -c 'BIOS-e820.*usable')"
 grep -E 'nvme0q|eth0' /proc/interrupts
+for dir in /sys/devices/system/node/node*; do
+	echo "${dir##*/}: CPUs $(cat "$dir/cpulist"), $(awk '/MemTotal/ {
+		print int($4 / 1024 / 64 + 0.9) * 64 }' "$dir/meminfo") MiB"
+done
+echo "complaints: $(dmesg | grep -ciE 'srat: (error|invalid|bad)|not on the same node')"
 END
 GUEST_APPEND=loglevel=4 guest_start none "$work/script" -m 512M -smp 2 \
 	-pcidevice "host=$nvme,dma=none,managed=on,name=disk" \
@@ -57,7 +62,8 @@ if [ -n "$type_before" ]; then
 fi
 wait "$guest" || fail "moat run: status $?"
 has "$work/none.log" 'guest: status 0' "from-host: $host_sum" 'cpus: 2' \
-	"fetched: $(sha256sum < "${NETDIR:?}/file")"
+	"fetched: $(sha256sum < "${NETDIR:?}/file")" \
+	'node0: CPUs 0, 256 MiB' 'node1: CPUs 1, 256 MiB' 'complaints: 0'
 grep -q "$interrupts.*nvme0q" "$work/none.log" || fail "no $interrupts of the disk"
 grep -q "$interrupts.*eth0" "$work/none.log" || fail "no $interrupts of the NIC"
 has "$work/none.moat.log" \

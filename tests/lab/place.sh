@@ -198,6 +198,40 @@ is 'free huge pages' "$(free_huge_pages)" '0 64'
 # Neither is on the guest's only node.
 has "$work/far.log" 'node of the disk: -1' 'node of the NIC: -1' 'complaints: 0'
 stop
+
+say 'somebody takes the huge pages that the plan counted on'
+# It was made when moat says where RAM is to come from.
+cat > "$work/slow-moat" <<-END
+	#!/bin/sh
+	exec strace -f --seccomp-bpf -e trace=mbind -e signal=none \
+		-e inject=mbind:delay_enter=5000000 -o "$work/mbind" "$moat" "\$@"
+END
+chmod 755 "$work/slow-moat"
+reserved() { [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages)" = 64 ]; }
+# taken NAME [moat option]...: a guest that finds none on the devices' node
+taken() {
+	local name=$1
+
+	shift
+	huge_pages 64 64
+	moat=$work/slow-moat guest_start "$name" "$work/script" "${devices[@]}" \
+		-m 128M -hugepages 2M "$@"
+	in_time reserved || fail "$name: $(cat "$work/$name.moat.log")"
+	echo 0 > "$(huge 1 nr)"
+	is 'free huge pages' "$(free_huge_pages)" '64 0'
+}
+taken elsewhere
+guest_says elsewhere 'looked around'
+has "$work/elsewhere.moat.log" \
+	'somebody took huge pages of node 1 while guest RAM was populated: some of it comes from other nodes'
+is 'free huge pages' "$(free_huge_pages)" '0 0'
+has "$work/elsewhere.log" 'node of the disk: -1' 'complaints: 0'
+pkill -TERM -P "$guest" -x moat
+wait "$guest" || fail "moat run: status $?"
+taken strict -place node=1
+! wait "$guest" || fail 'it ran with memory of another node'
+has "$work/strict.moat.log" \
+	'somebody else took huge pages on node 1 that were free for guest RAM of 128 MiB'
 huge_pages 0 0
 
 say off

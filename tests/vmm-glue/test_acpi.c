@@ -17,6 +17,7 @@
 #include "vmm-glue/pci_host.h"
 #include "vmm-glue/platform.h"
 #include "vmm-glue/pm_regs.h"
+#include "vmm-glue/ram.h"
 
 static uint8_t ram[LAYOUT_ACPI_END];
 static struct layout layout;
@@ -366,10 +367,14 @@ END_TEST
 
 /* ---- nodes ---- */
 
-/* Two nodes, of which the first has more than what is below 4 GiB. */
 static struct moat_placed_node nodes[] = {
 	{ .host_node = 1, .ram_bytes = 4 * GiB, .n_vcpus = 1 },
 	{ .host_node = 0, .ram_bytes = 2 * GiB, .n_vcpus = 2 },
+};
+static const struct ram_piece pieces[] = {
+	{ .gpa = 0, .len = 3 * GiB, .node = 0 },
+	{ .gpa = 4 * GiB, .len = GiB, .node = 0 },
+	{ .gpa = 5 * GiB, .len = 2 * GiB, .node = 1 },
 };
 static struct moat_placed_vcpu vcpus[] = { { 0, 5 }, { 1, 1 }, { 1, -1 } };
 static uint8_t distances[] = { 10, 21, 22, 10 };
@@ -393,6 +398,8 @@ static const struct acpi_config with_nodes = {
 	.layout = &layout,
 	.n_vcpus = 3,
 	.placement = &two_nodes,
+	.piece = pieces,
+	.n_pieces = ARRAY_SIZE(pieces),
 	.slot = slots,
 	.n_slots = ARRAY_SIZE(slots),
 };
@@ -407,11 +414,6 @@ static void build_nodes(const struct acpi_config *config)
 
 START_TEST(srat_says_whose_ram_it_is)
 {
-	static const struct acpi_srat_memory want[] = {
-		{ .domain = 0, .base = 0, .len = 3 * GiB },
-		{ .domain = 0, .base = 4 * GiB, .len = GiB },
-		{ .domain = 1, .base = 5 * GiB, .len = 2 * GiB },
-	};
 	const struct acpi_srat_memory *memory;
 	const struct acpi_srat_cpu *cpu;
 	const struct acpi_srat *srat;
@@ -430,12 +432,12 @@ START_TEST(srat_says_whose_ram_it_is)
 		ck_assert_uint_eq(cpu->domain_low, vcpus[i].node);
 	}
 	memory = (const void *)cpu;
-	for (size_t i = 0; i < ARRAY_SIZE(want); i++, memory++) {
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++, memory++) {
 		ck_assert_uint_eq(memory->type, 1);
 		ck_assert_uint_eq(memory->flags, 1);
-		ck_assert_uint_eq(memory->domain, want[i].domain);
-		ck_assert_uint_eq(memory->base, want[i].base);
-		ck_assert_uint_eq(memory->len, want[i].len);
+		ck_assert_uint_eq(memory->domain, pieces[i].node);
+		ck_assert_uint_eq(memory->base, pieces[i].gpa);
+		ck_assert_uint_eq(memory->len, pieces[i].len);
 	}
 }
 END_TEST
@@ -453,22 +455,17 @@ START_TEST(slit_says_how_far)
 }
 END_TEST
 
-/* Nobody bound its RAM, or it is where the host has it: it is not known. */
+/* Nothing was placed, or nobody knows where RAM is. */
 START_TEST(no_nodes_that_are_not_known)
 {
-	struct moat_placement placement = two_nodes;
 	struct acpi_config config = with_nodes;
 
 	config.placement = NULL;
 	build_nodes(&config);
 	ck_assert_ptr_null(find_table("SRAT"));
-	config.placement = &placement;
-	placement.ram_bound = false;
+	config = with_nodes;
+	config.n_pieces = 0;
 	build_nodes(&config);
-	ck_assert_ptr_null(find_table("SRAT"));
-	placement.ram_bound = true;
-	layout.identity = true;
-	build_config(&config);
 	ck_assert_ptr_null(find_table("SRAT"));
 	ck_assert_ptr_null(find_table("SLIT"));
 }

@@ -17,8 +17,10 @@
 
 #include "common/host.h"
 #include "common/io.h"
+#include "common/util.h"
 #include "tests/check_main.h"
 #include "vmm-glue/ram.h"
+#include "vmm-glue/ram_internal.h"
 
 static char top[PATH_MAX];
 static char sysfs[PATH_MAX], procfs[PATH_MAX];
@@ -499,6 +501,91 @@ START_TEST(mem_path_on_tmpfs_leaves_no_name_behind)
 }
 END_TEST
 
+static void check_pieces(const struct ram *ram, const struct ram_piece *want,
+			 size_t n)
+{
+	struct ram_piece got[RAM_PIECES_MAX];
+
+	ck_assert_uint_eq(ram_pieces(ram, got), n);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_eq(got[i].gpa, want[i].gpa);
+		ck_assert_uint_eq(got[i].len, want[i].len);
+		ck_assert_uint_eq(got[i].node, want[i].node);
+	}
+}
+
+/* Two nodes, of which the first has more than what is below 4 GiB. */
+START_TEST(pieces_of_ram_go_on_behind_the_hole)
+{
+	static const struct ram_piece want[] = {
+		{ .gpa = 0, .len = 3 * GiB, .node = 0 },
+		{ .gpa = 4 * GiB, .len = GiB, .node = 0 },
+		{ .gpa = 5 * GiB, .len = 2 * GiB, .node = 1 },
+	};
+	struct moat_placed_node node[2] = {
+		{ .host_node = 1, .ram_bytes = 4 * GiB },
+		{ .host_node = 0, .ram_bytes = 2 * GiB },
+	};
+	struct moat_placement placement = {
+		.ram_bound = true,
+		.n_nodes = 2,
+		.node = node,
+	};
+	struct ram ram = {
+		.size = { .low = 3 * GiB, .high = 3 * GiB },
+		.page_size = SMALL_PAGE,
+		.placement = &placement,
+	};
+	struct ram_piece pieces[RAM_PIECES_MAX];
+
+	check_pieces(&ram, want, ARRAY_SIZE(want));
+	placement.ram_bound = false;
+	ck_assert_uint_eq(ram_pieces(&ram, pieces), 0);
+	ram.placement = NULL;
+	ck_assert_uint_eq(ram_pieces(&ram, pieces), 0);
+}
+END_TEST
+
+/* What came from where it could is asked for its place. */
+START_TEST(pieces_of_spilled_ram_are_looked_for)
+{
+	static const struct ram_piece want[] = {
+		{ .gpa = 0, .len = 32 * MiB, .node = 1 },
+	};
+	struct moat_placed_node node[2] = {
+		{ .host_node = 1, .ram_bytes = 32 * MiB },
+		{ .host_node = 0 },
+	};
+	struct moat_placement placement = {
+		.n_nodes = 2,
+		.node = node,
+	};
+	struct ram_config config = {
+		.size = { .low = 32 * MiB },
+		.hugepages = HUGEPAGES_OFF,
+		.host = &host,
+	};
+	struct ram_piece pieces[RAM_PIECES_MAX];
+	struct ram *ram;
+
+	/* Somewhere else than on node 0 it would tell us. */
+	if (access("/sys/devices/system/node/node1", F_OK) == 0)
+		return;
+	setup();
+	ck_assert_int_eq(ram_create(&config, &ram, &err), 0);
+	ck_assert_int_eq(ram_populate(ram, NULL, NULL, &err), 0);
+	ram->placement = &placement;
+	placement.ram_bound = true;
+	ram->spilled = true;
+	check_pieces(ram, want, ARRAY_SIZE(want));
+	/* A node that is none of the guest's: it is not told of any. */
+	node[1].host_node = 2;
+	ck_assert_uint_eq(ram_pieces(ram, pieces), 0);
+	ram_destroy(ram);
+	teardown();
+}
+END_TEST
+
 CHECK_MAIN("ram", a_shortage_says_how_many_and_how_to_reserve_them,
 	   a_kernel_without_huge_pages_is_named,
 	   more_than_the_host_has_is_refused_untouched,
@@ -508,4 +595,6 @@ CHECK_MAIN("ram", a_shortage_says_how_many_and_how_to_reserve_them,
 	   ram_is_from_the_nodes_of_the_plan, populating_can_be_interrupted,
 	   a_forked_child_has_no_guest_ram,
 	   mem_path_takes_memory_file_systems_only,
-	   mem_path_on_tmpfs_leaves_no_name_behind)
+	   mem_path_on_tmpfs_leaves_no_name_behind,
+	   pieces_of_ram_go_on_behind_the_hole,
+	   pieces_of_spilled_ram_are_looked_for)

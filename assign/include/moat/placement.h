@@ -153,6 +153,7 @@ struct moat_placement {
 	bool off; /* all that follows is empty; nothing is to be bound */
 	enum moat_place_pages pages; /* never AUTO */
 	bool ram_bound; /* false: the nodes have not enough, by what they say */
+	bool ram_strict; /* the nodes were named: RAM is to come from no other */
 	size_t n_nodes;
 	struct moat_placed_node *node; /* the first is nearest to the devices */
 	unsigned int n_vcpus;
