@@ -90,19 +90,29 @@ static void queue_init(struct queue *queue, unsigned int id)
 	memset((void *)(uintptr_t)queue->completions, 0, PAGE);
 }
 
-static void submit(const struct nvme *nvme, struct queue *queue,
-		   const struct command *command)
+static void put(struct queue *queue, const struct command *command)
 {
 	queue->commands[queue->tail] = *command;
 	queue->commands[queue->tail].id = (uint16_t)queue->tail;
 	queue->tail = (queue->tail + 1) % ENTRIES;
+}
+
+/* The controller is to look at what was put there. */
+static void ring_submissions(const struct nvme *nvme, const struct queue *queue)
+{
 	__sync_synchronize();
 	ring(nvme, queue->id * 2, queue->tail);
 }
 
-/* Take one completion if there is one. */
-static int take(const struct nvme *nvme, struct queue *queue,
-		unsigned int *ret_status)
+static void submit(const struct nvme *nvme, struct queue *queue,
+		   const struct command *command)
+{
+	put(queue, command);
+	ring_submissions(nvme, queue);
+}
+
+/* One completion, if there is one; the controller is not told. */
+static int peek(struct queue *queue, unsigned int *ret_status)
 {
 	uint16_t status = queue->completions[queue->head].status;
 
@@ -112,7 +122,21 @@ static int take(const struct nvme *nvme, struct queue *queue,
 	queue->head = (queue->head + 1) % ENTRIES;
 	if (queue->head == 0)
 		queue->phase ^= 1;
+	return 1;
+}
+
+static void ring_completions(const struct nvme *nvme, const struct queue *queue)
+{
 	ring(nvme, queue->id * 2 + 1, queue->head);
+}
+
+/* Take one completion if there is one. */
+static int take(const struct nvme *nvme, struct queue *queue,
+		unsigned int *ret_status)
+{
+	if (!peek(queue, ret_status))
+		return 0;
+	ring_completions(nvme, queue);
 	return 1;
 }
 
@@ -308,35 +332,73 @@ static void cmd_reset(struct nvme *nvme, uint64_t addr)
 }
 
 /*
- * As many commands as the queue takes, until killed: a page each, or three of
- * which the list of the second and third is at @addr.
+ * As many of a command as the queue takes, until killed. The controller is told
+ * of many at a time: how fast it is decides, and not how fast we are.
  */
-static void cmd_flood(struct nvme *nvme, uint64_t addr)
+static void flood(struct nvme *nvme, const struct command *command)
 {
-	struct command command;
+	unsigned int status = 0, under_way = 0, taken;
 	uint64_t done = 0, told = now_ms();
-	unsigned int status, under_way = 0;
 
-	make_io_queue(nvme);
-	command = transfer(NVM_READ, nvme->page_pa, addr);
-	if (addr)
-		command.dw12 = 3 * BLOCKS - 1;
-	(void)printf("flood %#" PRIx64 "\n", addr);
 	for (;;) {
-		while (under_way < ENTRIES / 2) {
-			submit(nvme, &nvme->io, &command);
-			under_way++;
+		if (under_way < ENTRIES / 2) {
+			for (; under_way < ENTRIES - 1; under_way++)
+				put(&nvme->io, command);
+			ring_submissions(nvme, &nvme->io);
 		}
-		while (take(nvme, &nvme->io, &status)) {
+		for (taken = 0; peek(&nvme->io, &status); taken++)
 			under_way--;
-			done++;
-		}
+		if (taken)
+			ring_completions(nvme, &nvme->io);
+		done += taken;
 		if (now_ms() < told + 1000)
 			continue;
 		told = now_ms();
-		(void)printf("flood: %" PRIu64 " commands, %" PRIu64 " ms\n",
-			     done, told);
+		(void)printf("flood: %" PRIu64 " commands, %" PRIu64
+			     " ms, the last with status %#x\n",
+			     done, told, status);
 	}
+}
+
+/*
+ * Three pages each, of which a list names the second and third: ours, or, at
+ * @addr, nobody's.
+ */
+static void cmd_flood(struct nvme *nvme, uint64_t addr)
+{
+	uint8_t *list = page_above(0), *pages[2];
+	struct command command;
+	unsigned int status;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t pa;
+
+		pages[i] = page_above(0);
+		memset(pages[i], 0x96, PAGE);
+		pa = physical(pages[i]);
+		memcpy(list + i * sizeof(pa), &pa, sizeof(pa));
+	}
+	command =
+		transfer(NVM_READ, nvme->page_pa, addr ? addr : physical(list));
+	command.dw10 = 0; /* the disk may be a small one */
+	command.dw12 = 3 * BLOCKS - 1;
+	make_io_queue(nvme);
+	status = execute(nvme, &nvme->io, &command);
+	(void)printf("flood %#" PRIx64 ": status %#x, the second page %s\n",
+		     addr, status,
+		     pages[0][0] == 0x96 ? "did not come" : "came");
+	flood(nvme, &command);
+}
+
+/* Commands that it refuses before it transfers anything: beyond its end. */
+static void cmd_refused(struct nvme *nvme, uint64_t addr)
+{
+	struct command command = transfer(NVM_READ, nvme->page_pa, 0);
+
+	(void)addr;
+	command.dw11 = UINT32_MAX;
+	make_io_queue(nvme);
+	flood(nvme, &command);
 }
 
 /*
@@ -386,9 +448,10 @@ static const struct {
 	{ "cross", "ADDR: it writes to own memory, and goes on there",
 	  cmd_cross },
 	{ "flood",
-	  "[ADDR]: it writes to own memory, or to pages that a list there "
+	  "[ADDR]: it writes to pages that a list in own memory, or there, "
 	  "names, until killed",
 	  cmd_flood },
+	{ "refused", "it refuses commands, until killed", cmd_refused },
 	{ "linger", "it writes to own pages, many at a time, until killed",
 	  cmd_linger },
 	{ "reset", "nothing is written after a function reset", cmd_reset },
