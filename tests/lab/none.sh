@@ -47,7 +47,7 @@ echo "ram: $(dmesg | grep -c 'BIOS-e820.*usable')"
 grep -E 'nvme0q|eth0' /proc/interrupts
 for dir in /sys/devices/system/node/node*; do
 	echo "${dir##*/}: CPUs $(cat "$dir/cpulist"), $(awk '/MemTotal/ {
-		print int($4 / 1024 / 64 + 0.9) * 64 }' "$dir/meminfo") MiB"
+		print int($4 / 1024 / 128 + 0.9) * 128 }' "$dir/meminfo") MiB"
 done
 echo "complaints: $(dmesg | grep -ciE 'srat: (error|invalid|bad)|not on the same node')"
 END
