@@ -5,7 +5,7 @@
 # DMA the IOMMU cannot tell apart, so that they share a group. One alone is
 # refused while the host has the other; both go to a guest, where both work and
 # neither reaches any other memory. What they do wrong is in the record as the
-# bridge's doing. Two guests do not get one each.
+# bridge's doing. Two guests do not get one each. With dma=none both work, too.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -95,6 +95,34 @@ kill "$guest"
 wait "$guest" || fail "moat run: status $?"
 canary_stands
 "$moat" release
+given_back "$one" ''
+given_back "$two" ''
+
+# With dma=none the group changes its type for both, once, and back.
+huge=/sys/devices/system/node/node1/hugepages/hugepages-2048kB
+echo 64 > $huge/nr_hugepages
+is 'huge pages' "$(cat $huge/free_hugepages)" 64
+group_type() { cat "/sys/bus/pci/devices/$one/iommu_group/type"; }
+type=$(group_type)
+cat > "$work/none" <<'END'
+. guest.sh
+for n in 1 2; do
+	attacker=$(nth_pci $n 0x1234:0x11e8)
+	control
+done
+echo "all done"
+read -r _ < /dev/console
+END
+attackers_start none "$work/none" -m 128M \
+	-pcidevice "host=$one,dma=none,managed=on" \
+	-pcidevice "host=$two,dma=none,managed=on"
+guest_says none "all done"
+is 'controls with dma=none' "$(grep -c 'write-own: landed' "$work/none.log")" 2
+is 'type meanwhile' "$(group_type)" identity
+is 'drivers meanwhile' "$(driver_of "$one") $(driver_of "$two")" 'uio_pci_generic uio_pci_generic'
+kill "$guest"
+wait "$guest" || fail "moat run: status $?"
+is 'type afterwards' "$(group_type)" "$type"
 given_back "$one" ''
 given_back "$two" ''
 item 15 'a group goes to one guest, whole, and is fenced as one'

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <linux/audit.h>
@@ -62,10 +61,18 @@ static void find_ram(int pid, uint64_t *ret_addr, uint64_t *ret_offset,
 	watch_fail("guest RAM");
 }
 
-static void misplace(int pid)
+/* Not every kernel has process_vm_readv(2). */
+static int open_memory(int pid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static void misplace(int pid, int memory)
 {
 	uint64_t addr, offset, word = 0;
-	struct iovec ours = { &word, sizeof(word) }, theirs;
 	char file[64];
 	int fd;
 
@@ -76,8 +83,7 @@ static void misplace(int pid)
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      (off_t)offset, HUGE_PAGE) < 0)
 		watch_fail("punching a hole");
-	theirs = (struct iovec) { (void *)(uintptr_t)addr, sizeof(word) };
-	if (process_vm_writev(pid, &ours, 1, &theirs, 1, 0) != sizeof(word))
+	if (pwrite(memory, &word, sizeof(word), (off_t)addr) != sizeof(word))
 		watch_fail("a page in its place");
 	(void)close(fd);
 }
@@ -90,16 +96,17 @@ static int answer(void *opaque, const struct seccomp_notif *call)
 {
 	struct plan *plan = opaque;
 	char path[32] = { 0 };
-	struct iovec ours = { path, sizeof(path) - 1 }, theirs = {
-		(void *)(uintptr_t)call->data.args[1],
-		sizeof(path) - 1,
-	};
+	int memory = open_memory((int)call->pid);
 
+	if (memory < 0)
+		return 0; /* it is dead */
 	/* What is that short at the end of a mapping is some other path. */
-	if (process_vm_readv((pid_t)call->pid, &ours, 1, &theirs, 1, 0) > 0 &&
+	if (pread(memory, path, sizeof(path) - 1, (off_t)call->data.args[1]) >
+		    0 &&
 	    strcmp(path, "/proc/self/pagemap") == 0 &&
 	    ++plan->count == plan->nth)
-		misplace((int)call->pid);
+		misplace((int)call->pid, memory);
+	(void)close(memory);
 	return 0;
 }
 

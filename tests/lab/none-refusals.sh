@@ -71,7 +71,7 @@ fi
 # near the one that is there now.
 before=$(state)
 status=0
-"$build/tests/isolation/misplace" 2 "$moat" run -kernel "$guest_kernel" \
+"$build/tests/isolation/misplace" 2 timeout 60 "$moat" run -kernel "$guest_kernel" \
 	-m 128M -pcidevice "host=$nic,dma=none,managed=on" \
 	> "$work/out" 2> "$work/err" < /dev/null || status=$?
 cat "$work/err"
