@@ -5,7 +5,7 @@
 # DMA the IOMMU cannot tell apart, so that they share a group. One alone is
 # refused while the host has the other; both go to a guest, where both work and
 # neither reaches any other memory. What they do wrong is in the record as the
-# bridge's doing. Two guests do not get one each. With dma=none both work, too.
+# bridge's doing. Two guests do not get one each.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -21,22 +21,26 @@ state() {
 	find /run/moat -type f 2>/dev/null || :
 }
 
-# A host's driver has the other one.
-modprobe uio_pci_generic
-echo uio_pci_generic > "/sys/bus/pci/devices/$two/driver_override"
-echo "$two" > /sys/bus/pci/drivers_probe
-is 'driver of the second' "$(driver_of "$two")" uio_pci_generic
-before=$(state)
-cat > "$work/never" <<'END'
-echo runs
-END
-guest_start alone "$work/never" -m 128M -pcidevice "host=$one,managed=on"
-! wait "$guest" || fail 'one of a group was assigned alone'
-has "$work/alone.moat.log" "$one shares IOMMU group $(group_of "$one") with $two (driver uio_pci_generic), which the host uses" \
-	"moat bind ${two#0000:}"
-is 'the host afterwards' "$(state)" "$before"
-echo "$two" > /sys/bus/pci/drivers/uio_pci_generic/unbind
-echo > "/sys/bus/pci/devices/$two/driver_override"
+# host_has_the_other: one that a host's driver takes
+host_has_the_other() {
+	local before
+
+	echo uio_pci_generic > "/sys/bus/pci/devices/$two/driver_override"
+	echo "$two" > /sys/bus/pci/drivers_probe
+	is 'driver of the second' "$(driver_of "$two")" uio_pci_generic
+	before=$(state)
+	echo 'echo runs' > "$work/never"
+	guest_start alone "$work/never" -m 128M -pcidevice "host=$one,managed=on"
+	! wait "$guest" || fail 'one of a group was assigned alone'
+	has "$work/alone.moat.log" "$one shares IOMMU group $(group_of "$one") with $two (driver uio_pci_generic), which the host uses" \
+		"moat bind ${two#0000:}"
+	is 'the host afterwards' "$(state)" "$before"
+	echo "$two" > /sys/bus/pci/drivers/uio_pci_generic/unbind
+	echo > "/sys/bus/pci/devices/$two/driver_override"
+}
+
+[ -d /sys/bus/pci/drivers/uio_pci_generic ] || modprobe uio_pci_generic
+host_has_the_other
 
 # Each at work, and attacked from. The map is of 4 KiB pages, so the last one
 # before the end of RAM works and the next does not.
@@ -98,31 +102,29 @@ canary_stands
 given_back "$one" ''
 given_back "$two" ''
 
-# With dma=none the group changes its type for both, once, and back.
+# With dma=none the type of their group would have to change, and Linux 6.1 does
+# that for groups of one device only. Later ones do, but cannot reset these two,
+# which dma=none insists on: not tried.
 huge=/sys/devices/system/node/node1/hugepages/hugepages-2048kB
-echo 64 > $huge/nr_hugepages
-is 'huge pages' "$(cat $huge/free_hugepages)" 64
 group_type() { cat "/sys/bus/pci/devices/$one/iommu_group/type"; }
-type=$(group_type)
-cat > "$work/none" <<'END'
-. guest.sh
-for n in 1 2; do
-	attacker=$(nth_pci $n 0x1234:0x11e8)
-	control
-done
-echo "all done"
-read -r _ < /dev/console
-END
-attackers_start none "$work/none" -m 128M \
-	-pcidevice "host=$one,dma=none,managed=on" \
-	-pcidevice "host=$two,dma=none,managed=on"
-guest_says none "all done"
-is 'controls with dma=none' "$(grep -c 'write-own: landed' "$work/none.log")" 2
-is 'type meanwhile' "$(group_type)" identity
-is 'drivers meanwhile' "$(driver_of "$one") $(driver_of "$two")" 'uio_pci_generic uio_pci_generic'
-kill "$guest"
-wait "$guest" || fail "moat run: status $?"
-is 'type afterwards' "$(group_type)" "$type"
-given_back "$one" ''
-given_back "$two" ''
+none_is_refused() {
+	local before
+
+	echo 64 > $huge/nr_hugepages
+	is 'huge pages' "$(cat $huge/free_hugepages)" 64
+	before=$(state; group_type)
+	guest_start none "$work/never" -m 128M \
+		-pcidevice "host=$one,dma=none,managed=on" \
+		-pcidevice "host=$two,dma=none,managed=on"
+	! wait "$guest" || fail 'the type of their group changed'
+	has "$work/none.moat.log" \
+		"the type of its IOMMU group stays '${before##*$'\n'}', and should be 'identity'" \
+		'with several devices in the group, boot the host with iommu=pt instead'
+	is 'the host after dma=none' "$(state; group_type)" "$before"
+	is 'huge pages free' "$(cat $huge/free_hugepages)" 64
+}
+case $(uname -r) in
+6.1.*) none_is_refused ;;
+*) say 'dma=none for both is not tried: this kernel cannot reset them' ;;
+esac
 item 15 'a group goes to one guest, whole, and is fenced as one'
