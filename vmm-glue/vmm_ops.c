@@ -145,15 +145,33 @@ static int msi_vcpu(const struct moat_msi_msg *msg)
 	return destination ? __builtin_ctz(destination) : -1;
 }
 
+/* vCPUs that share the CPUs of a node have its interrupts dealt among them. */
+static int shared_cpu(const struct moat_placed_node *node, unsigned int vcpu)
+{
+	unsigned int n = moat_set_count(&node->cpus);
+	int cpu;
+
+	if (n == 0)
+		return -1;
+	cpu = moat_set_next(&node->cpus, 0);
+	for (unsigned int i = 0; i < vcpu % n; i++)
+		cpu = moat_set_next(&node->cpus, (unsigned int)cpu + 1);
+	return cpu;
+}
+
 static int msi_cpu(void *vmm, const struct moat_msi_msg *msg)
 {
 	struct vmm_place *place = vmm;
 	const struct moat_placement *p = place->placement;
 	int vcpu = msi_vcpu(msg);
+	const struct moat_placed_vcpu *placed;
 
 	if (!p || vcpu < 0 || (unsigned int)vcpu >= p->n_vcpus)
 		return -1;
-	return p->vcpu[vcpu].cpu;
+	placed = &p->vcpu[vcpu];
+	if (placed->cpu >= 0)
+		return placed->cpu;
+	return shared_cpu(&p->node[placed->node], (unsigned int)vcpu);
 }
 
 static void report_event(void *vmm, enum moat_event event, const char *detail)

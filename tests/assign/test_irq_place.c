@@ -198,5 +198,31 @@ START_TEST(a_busy_device_is_for_later)
 }
 END_TEST
 
+/* sysfs lets nobody write there, root neither; where it is read-only, too. */
+#define FORBIDDEN "/sys/kernel/uevent_seqnum"
+
+START_TEST(who_may_not_write_does_not_try_again)
+{
+	char path[PATH_MAX];
+
+	if (access(FORBIDDEN, F_OK) < 0)
+		return;
+	setup("msix");
+	(void)snprintf(path, sizeof(path), "%s/" AFFINITY, h.root, irq_of(0));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink(FORBIDDEN, path), 0);
+	enable(PCI_MSIX_FLAGS_ENABLE);
+	entry_set(0, 3, false);
+	entry_set(1, 4, false);
+	place();
+	check_sent(irq_of(1), UNTOUCHED);
+	entry_set(1, 5, false);
+	place();
+	check_sent(irq_of(1), UNTOUCHED);
+	teardown();
+}
+END_TEST
+
 CHECK_MAIN("irq_place", vectors_follow_their_messages, messages_of_msi_too,
-	   what_is_not_found_is_left_alone, a_busy_device_is_for_later)
+	   what_is_not_found_is_left_alone, a_busy_device_is_for_later,
+	   who_may_not_write_does_not_try_again)

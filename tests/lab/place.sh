@@ -170,6 +170,12 @@ huge_pages 128 128
 	"${devices[@]}" 2> "$work/short.log" || fail 'it ran with too few huge pages'
 has "$work/short.log" '128 are free on node 1' '128 are missing' \
 	"echo 256 > $(huge 1 nr)"
+"$moat" plan "${devices[@]}" -smp 3 -m 384M -hugepages 2M --json > "$work/plan.json"
+is 'CPUs of the plan in JSON' \
+	"$(sed -n 's/.*"cpu": *\([0-9]*\).*/\1/p' "$work/plan.json" | xargs)" '2 3 0'
+"$moat" plan "${devices[@]}" -smp 3 -m 384M -hugepages 2M --svg "$work/plan.svg" > /dev/null
+has "$work/plan.svg" '<svg ' 'node 1' 'node 0' "${nvme#0000:}" "${nic#0000:}" \
+	'group' 'MiB of RAM' '3 vCPUs, 384 MiB' '</svg>'
 start spread -smp 3 -m 384M -hugepages 2M
 is 'CPUs of vCPU 0' "$(allowed '*/vcpu0')" 2
 is 'CPUs of vCPU 1' "$(allowed '*/vcpu1')" 3
@@ -187,6 +193,40 @@ is 'RAM from node 1' "$(ram bind:1)" 0:128
 is 'RAM from node 0' "$(ram bind:0)" 64:0
 is 'free huge pages' "$(free_huge_pages)" '64 0'
 stop
+
+say 'who populates it'
+cat > "$work/traced-moat" <<-END
+	#!/bin/sh
+	exec strace -f --seccomp-bpf -e trace=mbind,madvise,sched_setaffinity \
+		-e signal=none -o "$work/populate" "$moat" "\$@"
+END
+chmod 755 "$work/traced-moat"
+echo 'echo up' > "$work/short"
+moat=$work/traced-moat guest_start populated "$work/short" "${devices[@]}" \
+	-smp 3 -m 384M -hugepages 2M
+wait "$guest" || fail "moat run: status $?"
+# RAM is bound before it is touched, and touched from its node: threads that
+# may run on CPUs 2-3 for node 1, and on 0-1 for node 0.
+perl -ne '
+	/^(\d+)/; $thread = $1;
+	push @bound, [hex $1, $2, hex $3 == 2 ? 1 : 0]
+		if /mbind\(0x([0-9a-f]+), (\d+), MPOL_BIND, \[(0x[0-9a-f]+)/;
+	$cpus{$thread} = $1 if /sched_setaffinity\(0, \d+, \[(\d+ \d+)/;
+	next unless /madvise\(0x([0-9a-f]+), \d+, (MADV_POPULATE_WRITE|0x17)/;
+	$addr = hex $1;
+	($in) = grep { $addr >= $$_[0] && $addr < $$_[0] + $$_[1] } @bound;
+	die "not bound yet: $_" unless $in;
+	$want = $$in[2] ? "2 3" : "0 1";
+	die "from CPUs $cpus{$thread} for node $$in[2]: $_" if $cpus{$thread} ne $want;
+	$touched[$$in[2]]++;
+	END { print "$touched[1] $touched[0]\n" }' \
+	"$work/populate" > "$work/populated" || {
+	grep -vE '^[0-9]+ +madvise.*MADV_(DONT|COLD|FREE)' "$work/populate" | head -n 60
+	fail 'RAM is populated from elsewhere'
+}
+cat "$work/populated"
+grep -qE '^[1-9][0-9]* [1-9][0-9]*$' "$work/populated" ||
+	fail 'one node has not been populated'
 
 say 'the devices'\'' node is short of memory'
 huge_pages 192 64

@@ -122,8 +122,9 @@ static const struct {
 } message_cases[] = {
 	{ 0xfee00000, 10 }, /* vCPU 0 */
 	{ 0xfee02000, 30 }, /* vCPU 2 */
-	{ 0xfee01000, -1 }, /* vCPU 1 has none of its own */
-	{ 0xfee03000, -1 }, /* there are three */
+	{ 0xfee01000, 13 }, /* vCPU 1 has none of its own: of its node's */
+	{ 0xfee03000, -1 }, /* its node has none, either */
+	{ 0xfee04000, -1 }, /* there are four */
 	{ 0xfeeff000, -1 }, /* all */
 	{ 0xfee04004, 30 }, /* logical: the third bit */
 	{ 0xfee05004, 10 }, /* the lowest of two */
@@ -134,9 +135,20 @@ static const struct {
 
 START_TEST(messages_are_for_the_cpus_of_vcpus)
 {
-	struct moat_placed_vcpu vcpu[] = { { 0, 10 }, { 0, -1 }, { 0, 30 } };
-	const struct moat_placement placement = { .n_vcpus = 3, .vcpu = vcpu };
+	struct moat_placed_vcpu vcpu[] = {
+		{ 0, 10 }, { 0, -1 }, { 0, 30 }, { 1, -1 }
+	};
+	struct moat_placed_node node[2] = { { .host_node = 0 },
+					    { .host_node = 1 } };
+	const struct moat_placement placement = {
+		.n_nodes = 2,
+		.node = node,
+		.n_vcpus = ARRAY_SIZE(vcpu),
+		.vcpu = vcpu,
+	};
 
+	moat_set_add(&node[0].cpus, 11);
+	moat_set_add(&node[0].cpus, 13);
 	for (size_t i = 0; i < ARRAY_SIZE(message_cases); i++) {
 		const struct moat_msi_msg msg = {
 			.address = message_cases[i].address,

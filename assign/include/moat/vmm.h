@@ -130,7 +130,8 @@ struct moat_vmm_ops {
 	/**
 	 * msi_cpu() - the host's CPU that is best interrupted for a message
 	 *
-	 * Asked by moat_device_place_irqs(), which see.
+	 * Asked by moat_device_place_irqs(), which see. Of a vCPU that may run
+	 * on several it is one of these.
 	 * Return: its number, or -1: any.
 	 */
 	int (*msi_cpu)(void *vmm, const struct moat_msi_msg *msg);
